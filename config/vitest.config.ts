@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Each project is one kind of test; `unit` starts no thread, `cli` and `interop` run the built program. */
+const project = (name: string, include: string[], exclude: string[] = []): object => ({
+  extends: true,
+  test: { name, include, exclude: ['node_modules/**', ...exclude] },
+});
+
+const apart = ['test/threads/**', 'test/cli/**', 'test/interop/**'];
+
+export default defineConfig({
+  root,
+  test: {
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: [
+      project('unit', ['test/**/*.test.ts'], apart),
+      project('threads', ['test/threads/**/*.test.ts']),
+      project('cli', ['test/cli/**/*.test.ts']),
+      project('interop', ['test/interop/**/*.test.ts']),
+    ],
+  },
+});

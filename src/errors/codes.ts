@@ -1,0 +1,171 @@
+/** What kind of trouble an error is; decides its class and, in the command line, its exit code. */
+export type ErrorKind =
+  | 'InvalidInput'
+  | 'NotFound'
+  | 'Conflict'
+  | 'Integrity'
+  | 'Archive'
+  | 'Driver'
+  | 'Remote'
+  | 'Resource'
+  | 'Cancelled'
+  | 'Internal';
+
+/** The details that travel with each code: JSON values only, so that they cross threads and `--json` unchanged. */
+export interface ErrorDetails {
+  // InvalidInput: what was asked for cannot be done as it was said
+  INVALID_ARGUMENT: { argument: string; value?: string };
+  INVALID_SETTING: { file?: string; key: string };
+  INVALID_ID: { id: string };
+  INVALID_NAME: { name: string };
+  INVALID_TAG: { tag: string };
+  INVALID_DIGEST: { digest: string };
+  NOT_AN_IMAGE: { path: string };
+  UNSUPPORTED_COMPRESSION: { compression: string };
+  UNSUPPORTED_PLATFORM: { platform: string };
+  PROGRAM_MISSING: { program: string; package: string };
+  NOT_A_STORE: { root: string };
+  STORE_FORMAT_NEWER: { root: string; format: number };
+  STORE_READ_ONLY: { root: string };
+  STORE_IN_USE: { root: string; by: string };
+  DIRECTORY_NOT_EMPTY: { path: string };
+  TERMINAL_OUTPUT: Record<string, never>;
+
+  // NotFound
+  IMAGE_NOT_FOUND: { name: string };
+  TAG_NOT_FOUND: { repository: string; tag?: string };
+  PARENT_NOT_FOUND: { id: string; parent: string };
+  FILE_NOT_FOUND: { path: string };
+
+  // Conflict
+  ID_AMBIGUOUS: { prefix: string; matches: string[] };
+  IMAGE_ID_TAKEN: { id: string; reason: string };
+  IMAGE_HAS_CHILDREN: { id: string; children: string[] };
+  IMAGE_HAS_NAMES: { id: string; names: string[] };
+  IMAGE_IN_USE: { id: string };
+  TAG_TAKEN: { repository: string; tag: string; id: string };
+  PARENT_IS_SELF: { id: string };
+  STORE_LOCKED: { root: string; holder?: string };
+  DRIVERS_AMBIGUOUS: { root: string; drivers: string[] };
+  ALREADY_EXISTS: { path: string };
+
+  // Integrity: bytes are not what they were said to be
+  DIGEST_MISMATCH: { what: string; expected: string; actual: string };
+  DIFF_ID_MISMATCH: { expected: string; actual: string; layer?: number };
+  SIZE_MISMATCH: { what: string; expected: number; actual: number };
+  MANIFEST_NOT_PRESERVED: { name: string; reason: string };
+
+  // Archive: the bytes of a layer, an archive or an image's JSON are malformed
+  TAR_INVALID: { offset: number; entry?: string };
+  TAR_TRUNCATED: { offset: number; entry?: string };
+  ENTRY_OUTSIDE_ROOT: { entry: string };
+  ENTRY_TYPE_INVALID: { entry: string; type: string };
+  ENTRY_PARENT_INVALID: { entry: string };
+  LINK_INVALID: { entry: string; target: string };
+  WHITEOUT_INVALID: { entry: string };
+  COMPRESSION_INVALID: { compression: string };
+  JSON_INVALID: { what: string };
+  CONFIG_INVALID: { what: string };
+  ARCHIVE_INVALID: { member?: string };
+  CHAIN_INVALID: { id: string };
+  MEDIA_TYPE_UNSUPPORTED: { mediaType: string };
+  BLOB_MISSING: { digest: string };
+  CHANGES_UNREPRESENTABLE: { path: string };
+  SOURCE_CHANGED: { path: string };
+
+  // Driver
+  DRIVER_UNKNOWN: { driver: string; known: string[] };
+  DRIVER_FAILED: { driver: string; operation: string; id?: string };
+  DRIVER_MOUNT_UNAVAILABLE: { driver: string; id: string };
+  LAYER_NOT_FOUND: { driver: string; id: string };
+
+  // Remote
+  REMOTE_FAILED: { host: string; status?: number };
+
+  // Resource: the machine or a limit says no
+  LIMIT_EXCEEDED: { limit: string; allowed: number; entry?: string };
+  NO_SPACE: { path?: string };
+  TOO_MANY_FILES: { path?: string };
+  READ_ONLY_FILE_SYSTEM: { path?: string };
+  PERMISSION_DENIED: { path?: string };
+  SYSTEM_CALL_FAILED: { call: string; errno: string; path?: string };
+  TASK_OUT_OF_MEMORY: { task: string };
+
+  // Cancelled
+  CANCELLED: { what?: string };
+
+  // Internal: a bug of ours
+  TASK_CRASHED: { task: string };
+  INTERNAL: { where?: string };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/** The table of codes: which kind each belongs to. */
+export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
+  INVALID_ARGUMENT: 'InvalidInput',
+  INVALID_SETTING: 'InvalidInput',
+  INVALID_ID: 'InvalidInput',
+  INVALID_NAME: 'InvalidInput',
+  INVALID_TAG: 'InvalidInput',
+  INVALID_DIGEST: 'InvalidInput',
+  NOT_AN_IMAGE: 'InvalidInput',
+  UNSUPPORTED_COMPRESSION: 'InvalidInput',
+  UNSUPPORTED_PLATFORM: 'InvalidInput',
+  PROGRAM_MISSING: 'InvalidInput',
+  NOT_A_STORE: 'InvalidInput',
+  STORE_FORMAT_NEWER: 'InvalidInput',
+  STORE_READ_ONLY: 'InvalidInput',
+  STORE_IN_USE: 'Conflict',
+  DIRECTORY_NOT_EMPTY: 'InvalidInput',
+  TERMINAL_OUTPUT: 'InvalidInput',
+  IMAGE_NOT_FOUND: 'NotFound',
+  TAG_NOT_FOUND: 'NotFound',
+  PARENT_NOT_FOUND: 'NotFound',
+  FILE_NOT_FOUND: 'NotFound',
+  ID_AMBIGUOUS: 'Conflict',
+  IMAGE_ID_TAKEN: 'Conflict',
+  IMAGE_HAS_CHILDREN: 'Conflict',
+  IMAGE_HAS_NAMES: 'Conflict',
+  IMAGE_IN_USE: 'Conflict',
+  TAG_TAKEN: 'Conflict',
+  PARENT_IS_SELF: 'Conflict',
+  STORE_LOCKED: 'Conflict',
+  DRIVERS_AMBIGUOUS: 'Conflict',
+  ALREADY_EXISTS: 'Conflict',
+  DIGEST_MISMATCH: 'Integrity',
+  DIFF_ID_MISMATCH: 'Integrity',
+  SIZE_MISMATCH: 'Integrity',
+  MANIFEST_NOT_PRESERVED: 'Integrity',
+  TAR_INVALID: 'Archive',
+  TAR_TRUNCATED: 'Archive',
+  ENTRY_OUTSIDE_ROOT: 'Archive',
+  ENTRY_TYPE_INVALID: 'Archive',
+  ENTRY_PARENT_INVALID: 'Archive',
+  LINK_INVALID: 'Archive',
+  WHITEOUT_INVALID: 'Archive',
+  COMPRESSION_INVALID: 'Archive',
+  JSON_INVALID: 'Archive',
+  CONFIG_INVALID: 'Archive',
+  ARCHIVE_INVALID: 'Archive',
+  CHAIN_INVALID: 'Archive',
+  MEDIA_TYPE_UNSUPPORTED: 'Archive',
+  BLOB_MISSING: 'Archive',
+  CHANGES_UNREPRESENTABLE: 'Archive',
+  SOURCE_CHANGED: 'Archive',
+  DRIVER_UNKNOWN: 'Driver',
+  DRIVER_FAILED: 'Driver',
+  DRIVER_MOUNT_UNAVAILABLE: 'Driver',
+  LAYER_NOT_FOUND: 'Driver',
+  REMOTE_FAILED: 'Remote',
+  LIMIT_EXCEEDED: 'Resource',
+  NO_SPACE: 'Resource',
+  TOO_MANY_FILES: 'Resource',
+  READ_ONLY_FILE_SYSTEM: 'Resource',
+  PERMISSION_DENIED: 'Resource',
+  SYSTEM_CALL_FAILED: 'Resource',
+  TASK_OUT_OF_MEMORY: 'Resource',
+  CANCELLED: 'Cancelled',
+  TASK_CRASHED: 'Internal',
+  INTERNAL: 'Internal',
+};

@@ -1,0 +1,61 @@
+import type { Digest } from '../identity/digest.ts';
+import type { BlobRef } from '../streams/blob-ref.ts';
+
+/** Where images go: an archive or a layout. Nothing is visible before `commit`. */
+export interface ImageSink {
+  readonly transport: string;
+  readonly location: string;
+  /** What layers must look like here; `keep` copies a kept blob as it is where there is one. */
+  readonly defaultCompression: 'keep' | 'none' | 'gzip' | 'zstd';
+  /** False where manifests have no place (a legacy archive). */
+  readonly keepsManifests: boolean;
+
+  /** True when the destination holds this blob already, whole and of this size. */
+  hasBlob(digest: Digest, size: number): Promise<boolean>;
+  /**
+   * Takes a verified blob. With `move` the file is the sink's from now on (renamed or removed); otherwise it is copied.
+   */
+  putBlob(digest: Digest, blob: BlobRef & { size: number }, options: { move: boolean }): Promise<void>;
+  putImage(image: SinkImage): Promise<WrittenImage>;
+  putIndex(index: SinkIndex): Promise<void>;
+
+  /** Makes everything visible at once: renames into place, synced. */
+  commit(): Promise<void>;
+  /** Removes what was written; safe after a commit, and when nothing was. */
+  close(): Promise<void>;
+}
+
+export interface SinkImage {
+  /** `repository:tag` names in familiar form. */
+  names: string[];
+  /** The name asked for in the destination (`oci:PATH:REF`), if any. */
+  ref: string | null;
+  config: Buffer;
+  configDigest: Digest;
+  /** Base first; every blob was put before. */
+  layers: SinkLayer[];
+  /** The kept manifest, to be written byte for byte because its layers are all kept; null: make a new one. */
+  manifest: { raw: Buffer; mediaType: string; digest: Digest } | null;
+  /** The v1 chain of the image, for legacy archives: base first. */
+  chain: { id: string; json: Buffer }[] | null;
+  createdSec: number;
+}
+
+export interface SinkLayer {
+  diffId: Digest;
+  digest: Digest;
+  size: number;
+  mediaType: string;
+}
+
+export interface WrittenImage {
+  manifestDigest: Digest | null;
+}
+
+export interface SinkIndex {
+  names: string[];
+  ref: string | null;
+  raw: Buffer;
+  mediaType: string;
+  digest: Digest;
+}

@@ -1,0 +1,93 @@
+import type { EngineError } from '../errors/engine-error.ts';
+import type { Digest } from '../identity/digest.ts';
+import type { BlobRef } from '../streams/blob-ref.ts';
+
+/** Where images come from: an archive, a layout, a registry, a data directory. Read once, from first to last. */
+export interface ImageSource {
+  /** As skopeo spells it: `docker-archive`, `oci`, … */
+  readonly transport: string;
+  /** What the person wrote, for messages and reports. */
+  readonly location: string;
+  /**
+   * Everything in the source, in its order; an index follows its images. An image that cannot be read is an item with
+   * its error, so that the others go on; only a source that holds nothing readable throws (NOT_AN_IMAGE, …).
+   */
+  images(): AsyncIterable<SourceItem>;
+  /** Removes what was spooled. Blob references die with it. */
+  close(): Promise<void>;
+}
+
+export type SourceItem = ModernImage | LegacyImage | SourceIndex | BrokenImage;
+
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant?: string;
+  osVersion?: string;
+}
+
+/** A content-addressed image: its id is the digest of its config. */
+export interface ModernImage {
+  kind: 'modern';
+  /** What this image is called in its source: `busybox:latest`, `#0`, a digest. */
+  ref: string;
+  /** Names to tag it with, `repository:tag` in familiar form. */
+  names: string[];
+  /** The raw config, never re-serialised, and its sha256. */
+  config: Buffer;
+  configDigest: Digest;
+  /** Null where the config does not say. */
+  platform: Platform | null;
+  /** Base first. */
+  layers: SourceLayer[];
+  /** The raw manifest where the source has one (not docker-archive's manifest.json). */
+  manifest: { raw: Buffer; mediaType: string; digest: Digest } | null;
+  /** Accepted oddities worth a line to the person. */
+  warnings: string[];
+}
+
+export interface SourceLayer {
+  /** What the config says; checked against the bytes before anything is committed. */
+  diffId: Digest;
+  /** `digest` and `size` are set where a manifest names them. */
+  blob: BlobRef;
+  mediaType: string | null;
+}
+
+/** An image of the time before content addresses: a chain of v1 images, one layer each. */
+export interface LegacyImage {
+  kind: 'legacy';
+  ref: string;
+  names: string[];
+  /** Base first; the last one is the image itself. */
+  chain: LegacyLayer[];
+  warnings: string[];
+}
+
+export interface LegacyLayer {
+  id: string;
+  parent: string | null;
+  /** The v1 JSON byte for byte. */
+  json: Buffer;
+  layer: BlobRef;
+}
+
+/** A multi-platform index whose images came before it. */
+export interface SourceIndex {
+  kind: 'index';
+  ref: string;
+  names: string[];
+  raw: Buffer;
+  mediaType: string;
+  digest: Digest;
+  /** In index order. `configDigest` is null for what is no image, or is not in the source. */
+  members: { digest: Digest; platform: Platform | null; configDigest: Digest | null }[];
+  /** Members that are no images (attestations) with what they refer to, kept as blobs. */
+  attachments: BlobRef[];
+}
+
+export interface BrokenImage {
+  kind: 'broken';
+  ref: string;
+  error: EngineError;
+}

@@ -1,0 +1,134 @@
+import type { LayerLimits } from '../archive/limits.ts';
+import type { LayerMount } from '../archive/layer-mount.ts';
+import type { TarSource } from '../archive/tar-source.ts';
+import type { Compression, CompressionProfile } from '../compression/codec.ts';
+import type { Digest } from '../identity/digest.ts';
+import type { BlobRef } from '../streams/blob-ref.ts';
+
+/** Every task that a worker thread can do: JSON values in, JSON values out, so that a mistake does not compile. */
+export interface TaskMap {
+  /** Reads a layer to its real end, applies it to a directory and writes its record. */
+  'layer.apply': { input: ApplyLayer; output: AppliedLayer };
+  /** Reads a layer to its real end and hashes it, without extracting anything. */
+  'layer.digest': { input: DigestLayer; output: LayerDigests };
+  /** Writes the tar of a layer, packed by a profile, into a new file. */
+  'layer.archive': { input: ArchiveLayer; output: ArchivedLayer };
+  /** Packs one part (PART_BYTES of tar) of a recorded layer into a new file. */
+  'layer.part': { input: ArchivePart; output: ArchivedPart };
+  /** Joins packed parts into one file and hashes it; the part files are gone afterwards. */
+  'layer.join': { input: JoinParts; output: JoinedParts };
+  /** Bytes that a layer adds or changes, as the graph package counted them. */
+  'layer.size': { input: { mount: LayerMount }; output: { size: number } };
+  /** Makes `to` a copy of the tree `from`: hard links where nothing is written in place, else reflinks or copies. */
+  'tree.clone': { input: { from: string; to: string }; output: { entries: number } };
+  /** Applies layers, base first, to an empty directory: the image's whole file tree. */
+  'tree.unpack': { input: UnpackTree; output: { entries: number } };
+  /** Copies a blob into a new file and checks size and digest on the way. */
+  'blob.copy': { input: { blob: BlobRef; to: string }; output: BlobDigest };
+  /** Unpacks a packed blob into a new file. */
+  'blob.unpack': { input: { blob: BlobRef; to: string; limits: LayerLimits }; output: { size: number } };
+  /** The members of an outer archive (uncompressed), in order, with the ranges of their bodies. */
+  'archive.index': { input: { blob: BlobRef; limits: LayerLimits }; output: { members: ArchiveMember[] } };
+}
+
+export type TaskName = keyof TaskMap;
+export type TaskInput<Name extends TaskName> = TaskMap[Name]['input'];
+export type TaskOutput<Name extends TaskName> = TaskMap[Name]['output'];
+
+export interface ApplyLayer {
+  source: TarSource;
+  /** The staging directory to fill, and what is below it; null while the layers below are not complete. */
+  target: LayerMount | { style: 'overlay'; dir: string; lowers: null };
+  /** The staging directory for `record` and `payload/`; both are written there. */
+  meta: string;
+  /** Copy the packed bytes here while reading them, or null. The file is removed when the task fails. */
+  keepBlob: string | null;
+  expected: { diffId?: Digest };
+  limits: LayerLimits;
+}
+
+export type AppliedLayer =
+  | ({ status: 'applied'; entries: number; size: number } & LayerDigests)
+  /** The entry needs the layers below and `lowers` was null: run again when they are complete. `dir` and `meta` are emptied. */
+  | { status: 'needs-lower'; entry: string };
+
+export interface DigestLayer {
+  source: TarSource;
+  expected: { diffId?: Digest };
+  limits: LayerLimits;
+}
+
+export interface LayerDigests {
+  /** Of the unpacked tar, to the real end of the stream. */
+  diffId: Digest;
+  tarSize: number;
+  /** Of the bytes as they were stored. */
+  blob: BlobDigest;
+  compression: Compression;
+}
+
+export interface BlobDigest {
+  digest: Digest;
+  size: number;
+}
+
+export interface ArchiveLayer {
+  source: TarSource;
+  profile: CompressionProfile;
+  to: string;
+  /** Checked before the task answers; the file is removed when it does not agree. */
+  expected: { diffId?: Digest };
+  limits: LayerLimits;
+}
+
+export interface ArchivedLayer {
+  diffId: Digest;
+  tarSize: number;
+  blob: BlobDigest;
+}
+
+export interface ArchivePart {
+  meta: string;
+  dir: string;
+  profile: CompressionProfile;
+  /** Which part, from 0. */
+  part: number;
+  last: boolean;
+  to: string;
+  /** Where in `to` the bytes go; parts of an uncompressed output are written in place. */
+  at: number;
+}
+
+export interface ArchivedPart {
+  /** Bytes of tar in the part, their CRC-32, and the bytes it was packed to. */
+  tarSize: number;
+  crc32: number;
+  packedSize: number;
+}
+
+export interface JoinParts {
+  parts: { path: string; tarSize: number; crc32: number }[];
+  profile: CompressionProfile;
+  to: string;
+}
+
+export interface JoinedParts {
+  blob: BlobDigest;
+}
+
+export interface UnpackTree {
+  layers: TarSource[];
+  dir: string;
+  limits: LayerLimits;
+}
+
+/** A member of an outer archive. */
+export interface ArchiveMember {
+  /** Byte string, uncleaned. */
+  name: string;
+  type: 'file' | 'hardlink' | 'symlink' | 'dir' | 'other';
+  linkname: string;
+  /** Range of the body in the archive. */
+  offset: number;
+  size: number;
+}
