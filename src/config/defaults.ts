@@ -1,0 +1,17 @@
+import { homedir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+/** The package's `config/`, seen from the sources or from the compiled program. */
+export function configDirectory(): string {
+  const up = import.meta.url.endsWith('.ts') ? '../../config/' : '../../../config/';
+  return fileURLToPath(new URL(up, import.meta.url));
+}
+
+/** Where the store is when nobody says: `/var/lib/layermill` for root, else in the person's data directory. */
+export function defaultRoot(env: NodeJS.ProcessEnv, uid: number | undefined): string {
+  if (uid === 0) return '/var/lib/layermill';
+  const data = env['XDG_DATA_HOME'];
+  // A relative one is to be ignored (XDG base directory specification).
+  return join(data?.startsWith('/') === true ? data : join(homedir(), '.local', 'share'), 'layermill');
+}

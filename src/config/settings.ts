@@ -1,0 +1,65 @@
+/** A number, or `auto`: what fits this machine (the cores of the cgroup). */
+export type Auto = number | 'auto';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFormat = 'text' | 'json';
+export type ProgressMode = 'auto' | 'bar' | 'plain' | 'json' | 'none';
+export type Durability = 'batch' | 'layer' | 'none';
+
+/** Everything a person may tune: `config/default.json`, a profile or file, the environment, flags; the later one wins. */
+export interface Settings {
+  /** The store's directory. */
+  root: string;
+  /** Name of the storage driver; `auto`: what the store says, else what fits. */
+  driver: string;
+  /** Takes over a data directory that layermill did not make. Only ever a flag: it changes what the store is. */
+  adopt: boolean;
+  /** Worker threads. */
+  threads: Auto;
+  /** Images at once. */
+  jobs: Auto;
+  /** Tasks at once that wait for the disk, and that compute. */
+  lanes: { io: Auto; cpu: Auto };
+  budgets: {
+    /** Bytes of spooled input and finished blobs on the disk at once. */
+    spoolBytes: number;
+    /** Heap of each worker thread, in bytes. */
+    threadHeapBytes: number;
+  };
+  compression: CompressionSettings;
+  /** When a commit is on the disk: in groups, each by itself, or when the system likes. */
+  durability: Durability;
+  /** Seconds to wait for another process that holds the store. */
+  lockTimeout: number;
+  /** Whether layers that came compressed keep their compressed bytes. */
+  blobs: 'keep' | 'drop';
+  limits: LimitSettings;
+  log: { level: LogLevel; format: LogFormat };
+  progress: ProgressMode;
+}
+
+/** How layers are packed when they leave the store. */
+export interface CompressionSettings {
+  /** `auto`: what the destination is used to (`keep` for OCI, `none` for a docker-archive). */
+  default: 'auto' | 'keep' | 'none' | 'gzip' | 'zstd';
+  gzipLevel: number;
+  zstdLevel: number;
+  /** The same bytes on every machine, at about a quarter of the speed. */
+  reproducible: boolean;
+}
+
+/** Bounds on what one layer may cost; the keys are those of `LayerLimits`. */
+export interface LimitSettings {
+  entries: number;
+  pathBytes: number;
+  componentBytes: number;
+  depth: number;
+  metaBytes: number;
+  layerBytes: number;
+  expansionRatio: number;
+}
+
+/** Some of the settings, as one file, the environment or the flags give them. */
+export type PartialSettings = {
+  [Key in Exclude<keyof Settings, 'adopt'>]?: Settings[Key] extends object ? Partial<Settings[Key]> : Settings[Key];
+};
