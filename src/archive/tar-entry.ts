@@ -25,8 +25,12 @@ export interface TarEntry {
   devMinor: number;
   /** From `SCHILY.xattr.*`, values as raw bytes; null when there are none. */
   xattrs: ReadonlyMap<Bytes, Buffer> | null;
-  /** Set for a sparse file: its stored runs and its logical size. */
-  sparse: { runs: SparseRun[]; logicalSize: number } | null;
+  /**
+   * Set for a sparse file: its stored runs in order, and its logical size. The first `mapBytes` of the body are the
+   * map itself (0 unless the map is stored there); the runs' bytes follow it without gaps, so
+   * `size === mapBytes + the sum of the runs' lengths`.
+   */
+  sparse: { runs: SparseRun[]; logicalSize: number; mapBytes: number } | null;
   /** Where the entry's first header block and its body start in the stream. */
   headerOffset: number;
   bodyOffset: number;
