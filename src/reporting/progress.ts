@@ -1,0 +1,155 @@
+import { Meter } from './meter.ts';
+import { type Snapshot, type Tracked, barFrame, jsonLine, plainLine } from './progress-text.ts';
+
+/** Tells a person, or a program, how far the images are. */
+export interface ProgressDisplay {
+  /** Shows an image until the returned function is called. `sample` is asked at every drawing. */
+  track(label: string, sample: () => Tracked): () => void;
+  /** Says how many images there will be. */
+  expect(images: number): void;
+  /** Writes a line of text without tearing a bar. */
+  line(text: string): void;
+  /** Takes the bars away. Nothing is drawn afterwards; lines still are. */
+  close(): void;
+}
+
+export interface ProgressOutput {
+  write: (text: string) => void;
+  /** Size of the terminal, as now. */
+  columns?: number | undefined;
+  rows?: number | undefined;
+}
+
+export type ProgressStyle = 'bar' | 'plain' | 'json' | 'none';
+
+/** Bars move ten times a second, lines for a log come rarely, events for programs once a second. */
+const EVERY_MS = { bar: 100, plain: 5000, json: 1000 } as const;
+
+export function createProgress(
+  style: ProgressStyle,
+  output: ProgressOutput,
+  now = (): number => performance.now(),
+): ProgressDisplay {
+  return style === 'none' ? silent(output) : new Display(style, output, now);
+}
+
+function silent(output: ProgressOutput): ProgressDisplay {
+  return {
+    track: () => () => {},
+    expect: () => {},
+    line: (text) => output.write(`${text}\n`),
+    close: () => {},
+  };
+}
+
+interface Item {
+  label: string;
+  sample: () => Tracked;
+}
+
+class Display implements ProgressDisplay {
+  readonly #style: 'bar' | 'plain' | 'json';
+  readonly #output: ProgressOutput;
+  readonly #now: () => number;
+  readonly #meter = new Meter();
+  readonly #running = new Set<Item>();
+  #timer: NodeJS.Timeout | undefined;
+  #finished = 0;
+  #finishedBytes = 0;
+  #expected: number | null = null;
+  #drawnLines = 0;
+  #closed = false;
+
+  constructor(style: 'bar' | 'plain' | 'json', output: ProgressOutput, now: () => number) {
+    this.#style = style;
+    this.#output = output;
+    this.#now = now;
+  }
+
+  track(label: string, sample: () => Tracked): () => void {
+    const item = { label, sample };
+    this.#running.add(item);
+    this.#event('started', label);
+    // The timer must not keep a program alive whose work has ended.
+    if (!this.#closed) this.#timer ??= setInterval(() => this.#draw(), EVERY_MS[this.#style]).unref();
+    return () => this.#finish(item);
+  }
+
+  expect(images: number): void {
+    this.#expected = images;
+  }
+
+  line(text: string): void {
+    this.#erase();
+    this.#output.write(`${text}\n`);
+    if (this.#style === 'bar' && this.#timer !== undefined) this.#draw();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#closed = true;
+    this.#erase();
+  }
+
+  #finish(item: Item): void {
+    if (!this.#running.delete(item)) return;
+    this.#finished++;
+    this.#finishedBytes += item.sample().bytes;
+    this.#event('finished', item.label);
+  }
+
+  #event(event: string, image: string): void {
+    if (this.#style === 'json' && !this.#closed) this.#output.write(`${JSON.stringify({ event, image })}\n`);
+  }
+
+  #draw(): void {
+    const snapshot = this.#snapshot();
+    if (this.#style === 'bar') {
+      this.#drawBars(snapshot);
+    } else if (snapshot.running.length > 0) {
+      this.#output.write(`${this.#style === 'json' ? jsonLine(snapshot) : plainLine(snapshot)}\n`);
+    }
+  }
+
+  #drawBars(snapshot: Snapshot): void {
+    const lines = barFrame(snapshot, this.#output.columns ?? 80, this.#output.rows ?? 24);
+    // Up to the first line, each line anew, and whatever is left below of a longer frame goes.
+    const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
+    this.#output.write(`${up}${lines.map((text) => `${text}\u001b[K\n`).join('')}\u001b[J`);
+    this.#drawnLines = lines.length;
+  }
+
+  #erase(): void {
+    if (this.#drawnLines > 0) this.#output.write(`\u001b[${this.#drawnLines}A\r\u001b[J`);
+    this.#drawnLines = 0;
+  }
+
+  #snapshot(): Snapshot {
+    const running = [...this.#running].map(({ label, sample }) => ({ label, ...sample() }));
+    const bytes = running.reduce((sum, item) => sum + item.bytes, this.#finishedBytes);
+    const totalBytes = this.#totalBytes(running);
+    this.#meter.observe(bytes, this.#now());
+    return {
+      running,
+      finished: this.#finished,
+      expected: this.#expected,
+      bytes,
+      totalBytes,
+      rate: this.#meter.rate,
+      secondsLeft: totalBytes === null ? null : this.#meter.secondsFor(totalBytes - bytes),
+    };
+  }
+
+  /** Known only when all images have begun and each knows its own. */
+  #totalBytes(running: Tracked[]): number | null {
+    const begun = this.#finished + running.length;
+    if (this.#expected !== null && begun < this.#expected) return null;
+    let total = this.#finishedBytes;
+    for (const item of running) {
+      if (item.totalBytes === null) return null;
+      total += Math.max(item.totalBytes, item.bytes);
+    }
+    return total;
+  }
+}
