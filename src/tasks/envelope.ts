@@ -20,3 +20,6 @@ export type TaskReply<Name extends TaskName = TaskName> = {
   warnings: TaskWarning[];
   warningCounts: Record<string, number>;
 } & ({ ok: true; output: TaskOutput<Name> } | { ok: false; error: WireError });
+
+/** Does one request; never rejects. What a thread's entry exports, and what a pool without threads calls. */
+export type ServeTask = (request: TaskRequest) => Promise<TaskReply>;

@@ -1,0 +1,8 @@
+/** Tasks that may wait for a thread: far more than the layers in flight, and still a bound for a caller that never waits. */
+export const DEFAULT_MAX_QUEUE = 10_000;
+
+/** A cancelled task looks at its cancel word every MiB or 64 entries; the slowest disk does that within ten seconds. */
+export const DEFAULT_GRACE_MS = 10_000;
+
+/** Heap of a thread in MiB. Two million entries, the limit of a layer, need about half of it in the worst task. */
+export const DEFAULT_HEAP_MIB = 1024;

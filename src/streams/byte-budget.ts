@@ -1,0 +1,94 @@
+import { engineError } from '../errors/kinds.ts';
+
+interface Waiter {
+  amount: number;
+  admit(): void;
+  refuse(error: unknown): void;
+}
+
+/**
+ * A counted amount of something scarce (bytes in flight, threads), lent first come, first served, so that a large
+ * request is never starved by small ones. A request for more than everything is lent everything, alone.
+ */
+export class Budget {
+  readonly capacity: number;
+  readonly #waiters: Waiter[] = [];
+  #used = 0;
+  #closed: unknown = null;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /**
+   * Waits for `amount` and answers the function that gives it back (calling it twice is no error). Rejects with
+   * CANCELLED when `signal` aborts first, and with the error of `close`.
+   */
+  acquire(amount: number, signal?: AbortSignal): Promise<() => void> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    const lent = Math.min(amount, this.capacity);
+    if (this.#waiters.length === 0 && this.#fits(lent)) return Promise.resolve(this.#lend(lent));
+    return this.#wait(lent, signal);
+  }
+
+  /** Refuses everyone who waits, and everyone from now on, with `error`. What is lent stays lent. */
+  close(error: unknown): void {
+    this.#closed = error;
+    for (const waiter of this.#waiters.splice(0)) waiter.refuse(error);
+  }
+
+  #wait(amount: number, signal: AbortSignal | undefined): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        reject(cancelled(signal));
+        this.#admitWaiters();
+      };
+      const waiter: Waiter = {
+        amount,
+        admit: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve(this.#lend(amount));
+        },
+        refuse: (error) => {
+          signal?.removeEventListener('abort', onAbort);
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #fits(amount: number): boolean {
+    return this.#used + amount <= this.capacity;
+  }
+
+  #lend(amount: number): () => void {
+    this.#used += amount;
+    let lent = true;
+    return () => {
+      if (!lent) return;
+      lent = false;
+      this.#used -= amount;
+      this.#admitWaiters();
+    };
+  }
+
+  #admitWaiters(): void {
+    while (this.#waiters.length > 0 && this.#fits(this.#waiters[0]!.amount)) this.#waiters.shift()!.admit();
+  }
+}
+
+function cancelled(signal: AbortSignal | undefined): unknown {
+  return engineError('CANCELLED', 'cancelled while waiting for room', {}, signal?.reason);
+}
