@@ -1,0 +1,29 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeFileAtomic } from '../../src/streams/atomic-file.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'atomic-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+test('replaces the file as a whole, private, and leaves nothing beside it', async () => {
+  const path = join(dir, 'file');
+  await writeFileAtomic(path, 'one');
+  const before = statSync(path);
+  await writeFileAtomic(path, Buffer.from('two'), { sync: false, mode: 0o644 });
+  expect(readFileSync(path, 'latin1')).toBe('two');
+  expect(statSync(path).ino).not.toBe(before.ino);
+  expect(before.mode & 0o777).toBe(0o600);
+  expect(readdirSync(dir)).toEqual(['file']);
+});
+
+test('a write that cannot become the file leaves the old one and nothing beside it', async () => {
+  const path = join(dir, 'taken');
+  mkdirSync(path);
+  await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({ code: 'EISDIR' });
+  expect(readdirSync(dir)).toEqual(['taken']);
+});
