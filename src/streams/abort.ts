@@ -1,4 +1,8 @@
 import { setMaxListeners } from 'node:events';
+import type { EngineError } from '../errors/engine-error.ts';
+import { engineError } from '../errors/kinds.ts';
+import { engineError } from '../errors/kinds.ts';
+import type { EngineError } from '../errors/engine-error.ts';
 
 /**
  * Calls `listener` when `signal` aborts, at once when it already has; answers the function that stops listening. One
@@ -13,4 +17,45 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   setMaxListeners(0, signal);
   signal.addEventListener('abort', listener, { once: true });
   return () => signal.removeEventListener('abort', listener);
+}
+
+/** Settles as `promise` does, or rejects with CANCELLED when `signal` aborts first; the promise itself goes on. */
+export async function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  let deafen = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    deafen = onAbort(signal, () => reject(cancelled(signal)));
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    deafen();
+  }
+}
+
+/** The error of work that an AbortSignal stopped. */
+export function cancelled(signal: AbortSignal | undefined, message = 'cancelled'): EngineError {
+  return engineError('CANCELLED', message, {}, signal?.reason);
+}
+
+/** The error of work that `signal` stopped; the signal's own reason is its cause. */
+export function cancelledError(signal: AbortSignal | undefined): EngineError {
+  return engineError('CANCELLED', 'cancelled', {}, signal?.reason);
+}
+
+/** Throws CANCELLED when `signal` was aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw cancelledError(signal);
+}
+
+/**
+ * Settles as `work` does, or rejects with CANCELLED as soon as `signal` aborts. The work itself goes on: this only ends
+ * the waiting, for work that nothing can interrupt.
+ */
+export function abortable<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const stopListening = onAbort(signal, () => reject(cancelledError(signal)));
+    work.then(resolve, reject).finally(stopListening);
+  });
 }
