@@ -1,8 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { EngineError } from '../errors/engine-error.ts';
 import { engineError } from '../errors/kinds.ts';
-import { engineError } from '../errors/kinds.ts';
-import type { EngineError } from '../errors/engine-error.ts';
 
 /**
  * Calls `listener` when `signal` aborts, at once when it already has; answers the function that stops listening. One
@@ -38,24 +36,7 @@ export function cancelled(signal: AbortSignal | undefined, message = 'cancelled'
   return engineError('CANCELLED', message, {}, signal?.reason);
 }
 
-/** The error of work that `signal` stopped; the signal's own reason is its cause. */
-export function cancelledError(signal: AbortSignal | undefined): EngineError {
-  return engineError('CANCELLED', 'cancelled', {}, signal?.reason);
-}
-
 /** Throws CANCELLED when `signal` was aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw cancelledError(signal);
-}
-
-/**
- * Settles as `work` does, or rejects with CANCELLED as soon as `signal` aborts. The work itself goes on: this only ends
- * the waiting, for work that nothing can interrupt.
- */
-export function abortable<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const stopListening = onAbort(signal, () => reject(cancelledError(signal)));
-    work.then(resolve, reject).finally(stopListening);
-  });
+  if (signal?.aborted === true) throw cancelled(signal);
 }
