@@ -2,10 +2,15 @@ import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
-/** The package's `config/`, seen from the sources or from the compiled program. */
-export function configDirectory(): string {
-  const up = import.meta.url.endsWith('.ts') ? '../../config/' : '../../../config/';
+/** The package's own directory, seen from the sources or from the compiled program; ends in a slash. */
+export function packageDirectory(): string {
+  const up = import.meta.url.endsWith('.ts') ? '../../' : '../../../';
   return fileURLToPath(new URL(up, import.meta.url));
+}
+
+/** Where `default.json` and the profiles are. */
+export function configDirectory(): string {
+  return join(packageDirectory(), 'config');
 }
 
 /** Where the store is when nobody says: `/var/lib/layermill` for root, else in the person's data directory. */

@@ -1,0 +1,63 @@
+/** What can be told from the command line before anything is loaded. */
+export interface EarlyLook {
+  /** The verb; null when there is none, or an option that is unknown here comes first. */
+  verb: string | null;
+  /** The words of a failure are wanted as JSON too. */
+  json: boolean;
+  /**
+   * A guess at the number of threads to start at once; null when a settings file has a say, or only help is wanted.
+   * The real settings are checked against it.
+   */
+  threads: number | 'auto' | null;
+}
+
+/** Global options that take a value, so that the value is not taken for the verb. */
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  '--root',
+  '--driver',
+  '-j',
+  '--jobs',
+  '--threads',
+  '--config',
+  '--log-level',
+  '--log-format',
+  '--progress',
+  '--lock-timeout',
+  '--durability',
+  '--format',
+]);
+
+/** Looks at arguments and environment in a few microseconds; deciding is left to the real parser. */
+export function lookEarly(args: readonly string[], env: NodeJS.ProcessEnv): EarlyLook {
+  const end = args.indexOf('--');
+  const options = end < 0 ? args : args.slice(0, end);
+  return { verb: verbOf(options), json: wantsJson(options), threads: threadsOf(options, env) };
+}
+
+function verbOf(options: readonly string[]): string | null {
+  for (let i = 0; i < options.length; i++) {
+    const word = options[i]!;
+    if (!word.startsWith('-') || word === '-') return word;
+    if (WITH_VALUE.has(word)) i++;
+  }
+  return null;
+}
+
+function wantsJson(options: readonly string[]): boolean {
+  return options.includes('--json') || valueOf(options, '--format') === 'json';
+}
+
+function threadsOf(options: readonly string[], env: NodeJS.ProcessEnv): number | 'auto' | null {
+  const configured = valueOf(options, '--config') ?? env['LAYERMILL_CONFIG'] ?? '';
+  const threads = valueOf(options, '--threads') ?? (env['LAYERMILL_THREADS'] || 'auto');
+  if (configured !== '' || options.includes('--help') || options.includes('-h')) return null;
+  if (threads === 'auto') return 'auto';
+  return /^[1-9]\d{0,2}$/.test(threads) ? Number(threads) : null;
+}
+
+/** The value of `--option VALUE` or `--option=VALUE`, the last one if there are several. */
+function valueOf(options: readonly string[], option: string): string | undefined {
+  const at = options.findLastIndex((word) => word === option || word.startsWith(`${option}=`));
+  if (at < 0) return undefined;
+  return options[at] === option ? options[at + 1] : options[at]!.slice(option.length + 1);
+}

@@ -1,0 +1,84 @@
+import type { ErrorKind } from '../errors/codes.ts';
+import type { EngineError } from '../errors/engine-error.ts';
+import { hasCode } from '../errors/kinds.ts';
+
+/** What the exit code of the program says; scripts decide by it. */
+export const EXIT = {
+  done: 0,
+  /** A bug in layermill. */
+  bug: 1,
+  /** Nothing was tried: usage, settings, unknown or ambiguous names, conflicts, a locked or foreign store. */
+  refused: 2,
+  /** At least one image was tried and failed for good. */
+  failed: 3,
+  /** As `failed`, but every failure may pass. */
+  mayPass: 4,
+  /** What was promised to stay equal would not, or did not. */
+  mismatch: 5,
+  /** Space, descriptors or memory ran out. */
+  resource: 6,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Whether work on an image had begun when it failed. */
+export type Stage = 'before' | 'image';
+
+const BY_KIND: Record<ErrorKind, Record<Stage, ExitCode>> = {
+  InvalidInput: { before: EXIT.refused, image: EXIT.failed },
+  NotFound: { before: EXIT.refused, image: EXIT.failed },
+  Conflict: { before: EXIT.refused, image: EXIT.failed },
+  Driver: { before: EXIT.refused, image: EXIT.failed },
+  Integrity: { before: EXIT.failed, image: EXIT.failed },
+  Archive: { before: EXIT.failed, image: EXIT.failed },
+  Remote: { before: EXIT.mayPass, image: EXIT.mayPass },
+  // A limit, a permission or a read-only disk is about this image, not about the size of the machine.
+  Resource: { before: EXIT.refused, image: EXIT.failed },
+  Cancelled: { before: EXIT.interrupted, image: EXIT.interrupted },
+  Internal: { before: EXIT.bug, image: EXIT.bug },
+};
+
+export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {
+  switch (error.code) {
+    case 'MANIFEST_NOT_PRESERVED':
+      return EXIT.mismatch;
+    case 'NO_SPACE':
+    case 'TOO_MANY_FILES':
+    case 'TASK_OUT_OF_MEMORY':
+      return EXIT.resource;
+    case 'LIMIT_EXCEEDED':
+      return EXIT.failed;
+  }
+  if (hasCode(error, 'REMOTE_FAILED') && isPermanent(error.details.status)) return EXIT.failed;
+  return BY_KIND[error.kind][stage];
+}
+
+/** An answer that asking again will not change: a client error other than "slow down" and "you took too long". */
+function isPermanent(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
+}
+
+/** The worst first. */
+const RANK: readonly ExitCode[] = [
+  EXIT.bug,
+  EXIT.interrupted,
+  EXIT.terminated,
+  EXIT.mismatch,
+  EXIT.resource,
+  EXIT.failed,
+  EXIT.mayPass,
+  EXIT.refused,
+  EXIT.done,
+];
+
+/**
+ * One code for several outcomes. `refused` says that nothing was tried, so beside any other outcome, a success too,
+ * it counts as `failed`.
+ */
+export function combineExitCodes(codes: readonly ExitCode[]): ExitCode {
+  const distinct = new Set(codes);
+  if (distinct.size > 1 && distinct.delete(EXIT.refused)) distinct.add(EXIT.failed);
+  return RANK.find((code) => distinct.has(code)) ?? EXIT.done;
+}

@@ -1,0 +1,42 @@
+import type { EngineError } from '../errors/engine-error.ts';
+import { printable } from '../reporting/printable.ts';
+import { hintFor } from './hints.ts';
+
+/** Where a failure happened, as far as that is known. */
+export interface FailedAt {
+  /** What the person wrote: a source, an archive. */
+  source: string | null;
+  /** The image in it, or the name that was looked for. */
+  ref: string | null;
+}
+
+/** A failure as `--json` prints it. */
+export interface FailureLine extends FailedAt {
+  error: { code: string; message: string; details: unknown };
+}
+
+export function failureLine(error: EngineError, at: FailedAt): FailureLine {
+  const { code, message, details } = error;
+  return { source: at.source, ref: at.ref, error: { code, message, details } };
+}
+
+/** A failure for people: what happened, and how to go on. The stack is for those who debug layermill. */
+export function failureText(error: EngineError, at: FailedAt, withStack: boolean): string {
+  const where = [at.source, at.ref].filter((part) => part !== null && part !== '').map((part) => printable(part!));
+  const lines = [`layermill: ${where.length > 0 ? `${where.join(' ')}: ` : ''}${printable(error.message)}`];
+  const hint = hintFor(error.code);
+  if (hint !== undefined) lines.push(`  ${hint}`);
+  if (withStack)
+    lines.push(
+      ...stackOf(error)
+        .split('\n')
+        .map((line) => `  ${printable(line)}`),
+    );
+  return lines.join('\n');
+}
+
+function stackOf(error: Error): string {
+  const own = `${error.name}: ${error.stack ?? error.message}`;
+  if (error.cause === undefined) return own;
+  return `${own}\ncaused by ${error.cause instanceof Error ? stackOf(error.cause) : String(error.cause)}`;
+}

@@ -1,0 +1,35 @@
+import type { ErrorCode } from '../errors/codes.ts';
+
+/** How a person at the command line goes on, for errors whose message alone leaves that open. */
+const HINTS: { readonly [Code in ErrorCode]?: string } = {
+  NOT_AN_IMAGE:
+    'layermill reads docker-archive, oci and oci-archive sources; a bare tar or directory goes to `layermill create`',
+  NOT_A_STORE: 'choose another directory with --root, or take this one over with --adopt',
+  STORE_READ_ONLY: 'layermill did not make this directory; --adopt takes it over, or choose another one with --root',
+  STORE_IN_USE: 'it belongs to another program; choose another directory with --root',
+  STORE_FORMAT_NEWER: 'update layermill, or choose another directory with --root',
+  STORE_LOCKED: 'try again when it has finished, or wait longer with --lock-timeout SECONDS',
+  DIRECTORY_NOT_EMPTY: 'choose a new or an empty directory',
+  TERMINAL_OUTPUT: 'write to a file with -o FILE, or pipe the output to another program',
+  IMAGE_NOT_FOUND: '`layermill images --all` lists what is here',
+  TAG_NOT_FOUND: '`layermill images` lists the names that are here',
+  PARENT_NOT_FOUND: 'register the parent first; `layermill images --all` lists what is here',
+  ID_AMBIGUOUS: 'give more characters of the id',
+  IMAGE_ID_TAKEN: 'the image that is here stays as it is; `layermill rm` it first if it is the wrong one',
+  IMAGE_HAS_CHILDREN: 'remove the images above it first; `layermill tree` shows them',
+  IMAGE_HAS_NAMES: 'remove it by name, or everything with --force',
+  TAG_TAKEN: 'move the name with --force, or choose another one',
+  DRIVERS_AMBIGUOUS: 'say which one with --driver',
+  DRIVER_MOUNT_UNAVAILABLE: '`layermill unpack NAME DIR` writes the tree without mounting',
+  MANIFEST_NOT_PRESERVED: 'nothing was written; without --preserve-digests it is exported with a new manifest',
+  LIMIT_EXCEEDED: 'if you trust this source, raise the limit in a file given with --config',
+  DIGEST_MISMATCH: 'the source is damaged or was changed; fetch it again',
+  DIFF_ID_MISMATCH: 'the source is damaged or was changed; fetch it again',
+  TASK_OUT_OF_MEMORY: 'use fewer --threads, or raise budgets.threadHeapBytes',
+  TASK_CRASHED: 'this is a bug in layermill: please report it with the output of --log-level debug',
+  INTERNAL: 'this is a bug in layermill: please report it with the output of --log-level debug',
+};
+
+export function hintFor(code: ErrorCode): string | undefined {
+  return HINTS[code];
+}

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { errnoOf } from '../errors/system-error.ts';
+
+/** Where results go. When the reader has gone away (EPIPE), everything further is dropped without a word. */
+export class Output {
+  readonly isTerminal: boolean;
+  readonly #stream: Writable;
+  #failure: Error | null = null;
+
+  constructor(stream: Writable & { isTTY?: boolean }) {
+    this.#stream = stream;
+    this.isTerminal = stream.isTTY === true;
+    stream.on('error', (error) => {
+      this.#failure ??= error;
+    });
+  }
+
+  /** True when nobody reads any more. */
+  get isClosed(): boolean {
+    return this.#failure !== null && errnoOf(this.#failure) === 'EPIPE';
+  }
+
+  line(text: string): void {
+    this.#send(`${text}\n`);
+  }
+
+  json(value: unknown): void {
+    this.line(JSON.stringify(value));
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#send(bytes);
+  }
+
+  /** The stream itself, for bytes that are piped. */
+  get stream(): Writable {
+    return this.#stream;
+  }
+
+  /** Waits until everything is written. Throws what went wrong (a full disk), except that nobody reads. */
+  async flush(): Promise<void> {
+    if (this.#failure === null && this.#stream.writableNeedDrain) {
+      await Promise.race([once(this.#stream, 'drain'), new Promise((resolve) => this.#stream.once('error', resolve))]);
+    }
+    if (this.#failure !== null && !this.isClosed) throw this.#failure;
+  }
+
+  #send(piece: string | Uint8Array): void {
+    if (this.#failure === null) this.#stream.write(piece);
+  }
+}
