@@ -12,6 +12,12 @@ export interface StagingDir {
   remove(): Promise<void>;
 }
 
+/** How staging directories are locked, and how they are removed (by default with Node's `rm`). */
+export interface StagingTools {
+  flock: Flock;
+  removeTree?: (path: string) => Promise<void>;
+}
+
 /** Beside `<name>`, the lock of whoever fills it. */
 const LOCK_SUFFIX = '.lock';
 
@@ -20,14 +26,14 @@ const LOCK_SUFFIX = '.lock';
  * directory can be renamed away as it is. The lock comes before the directory and goes after it: a directory without a
  * held lock belongs to nobody.
  */
-export async function createStagingDir(parent: string, flock: Flock): Promise<StagingDir> {
+export async function createStagingDir(parent: string, tools: StagingTools): Promise<StagingDir> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
-  const { path, lock } = lockNewName(parent, flock);
+  const { path, lock } = lockNewName(parent, tools.flock);
   let held = true;
   const remove = async (): Promise<void> => {
     if (!held) return;
     held = false;
-    await removeTree(path);
+    await (tools.removeTree ?? removeWithNode)(path);
     removeLock(path + LOCK_SUFFIX, lock);
   };
   await mkdir(path, { mode: 0o700 });
@@ -40,17 +46,17 @@ export async function createStagingDir(parent: string, flock: Flock): Promise<St
  */
 export async function sweepStagingDirs(
   parent: string,
-  flock: Flock,
+  tools: StagingTools,
   before: (path: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const names = new Set((await namesIn(parent)).map((name) => name.replace(/\.lock(?:\.held)?$/, '')));
   for (const name of names) {
     const path = join(parent, name);
-    const lock = tryLock(path + LOCK_SUFFIX, 'exclusive', flock);
+    const lock = tryLock(path + LOCK_SUFFIX, 'exclusive', tools.flock);
     if (lock === null) continue;
     try {
       await before(path);
-      await removeTree(path);
+      await (tools.removeTree ?? removeWithNode)(path);
     } finally {
       removeLock(path + LOCK_SUFFIX, lock);
     }
@@ -60,7 +66,7 @@ export async function sweepStagingDirs(
 /** A directory below the system's temporary one, for what has no store to live in. */
 export async function createTempDir(prefix = 'layermill-'): Promise<StagingDir> {
   const path = await mkdtemp(join(tmpdir(), prefix));
-  return { path, remove: () => removeTree(path) };
+  return { path, remove: () => removeWithNode(path) };
 }
 
 /** A sweep may take the lock file for a moment before we lock it: then another name is as good. */
@@ -81,7 +87,6 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** For the shallow directories of metadata; whoever fills one with a layer's files removes those first. */
-function removeTree(path: string): Promise<void> {
+function removeWithNode(path: string): Promise<void> {
   return rm(path, { recursive: true, force: true });
 }

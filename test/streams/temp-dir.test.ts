@@ -35,14 +35,14 @@ describe.each([
   ['without flock', () => noFlock],
 ])('%s', (_, makeFlock) => {
   test('a sweep leaves what somebody works in and takes the rest', async () => {
-    const flock = makeFlock();
-    const mine = await createStagingDir(parent, flock);
+    const tools = { flock: makeFlock() };
+    const mine = await createStagingDir(parent, tools);
     writeFileSync(join(mine.path, 'half'), 'x');
     mkdirSync(join(parent, 'left'));
     writeFileSync(join(parent, 'left', 'json'), '{}');
     writeFileSync(join(parent, 'gone.lock'), '');
     const seen: string[] = [];
-    await sweepStagingDirs(parent, flock, async (path) => void seen.push(path));
+    await sweepStagingDirs(parent, tools, async (path) => void seen.push(path));
     expect(existsSync(join(mine.path, 'half'))).toBe(true);
     expect(seen.sort()).toEqual([join(parent, 'gone'), join(parent, 'left')]);
     expect(readdirSync(parent).every((name) => join(parent, name).startsWith(mine.path))).toBe(true);
@@ -52,7 +52,7 @@ describe.each([
   });
 
   test('the directory is for its owner only', async () => {
-    const mine = await createStagingDir(join(parent, 'deep', 'er'), makeFlock());
+    const mine = await createStagingDir(join(parent, 'deep', 'er'), { flock: makeFlock() });
     expect(statSync(mine.path).mode & 0o777).toBe(0o700);
     await mine.remove();
   });
