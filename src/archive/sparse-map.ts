@@ -1,4 +1,3 @@
-import type { LayerLimits } from './limits.ts';
 import { tarInvalid, tarOverLimit } from './tar-error.ts';
 import type { SparseRun, TarEntry } from './tar-entry.ts';
 import { findByte, readDigits, readNumber } from './tar-fields.ts';

@@ -72,27 +72,28 @@ function countHighBytes(bytes: Buffer, at: number): number {
 /** Decodes a block whose checksum agreed; `offset` is its place in the stream, for errors. */
 export function readHeader(bytes: Buffer, at: number, offset: number): HeaderNumbers {
   const format = formatOf(bytes, at);
-  const number = (field: string, start: number, width: number): number => {
-    const value = readNumber(bytes, at + start, width);
-    if (Number.isNaN(value)) throw tarInvalid(`the ${field} field is not a number`, offset);
-    return value;
-  };
   const hasDevice = format !== 'v7';
   if (format === 'star') {
-    number('atime', 476, 12);
-    number('ctime', 488, 12);
+    number('atime', bytes, at + 476, 12, offset);
+    number('ctime', bytes, at + 488, 12, offset);
   }
   return {
     format,
     flag: bytes[at + 156]!,
-    mode: number('mode', 100, 8),
-    uid: number('uid', 108, 8),
-    gid: number('gid', 116, 8),
-    size: number('size', 124, 12),
-    mtime: number('mtime', 136, 12),
-    devMajor: hasDevice ? number('devmajor', 329, 8) : 0,
-    devMinor: hasDevice ? number('devminor', 337, 8) : 0,
+    mode: number('mode', bytes, at + 100, 8, offset),
+    uid: number('uid', bytes, at + 108, 8, offset),
+    gid: number('gid', bytes, at + 116, 8, offset),
+    size: number('size', bytes, at + 124, 12, offset),
+    mtime: number('mtime', bytes, at + 136, 12, offset),
+    devMajor: hasDevice ? number('devmajor', bytes, at + 329, 8, offset) : 0,
+    devMinor: hasDevice ? number('devminor', bytes, at + 337, 8, offset) : 0,
   };
+}
+
+function number(field: string, bytes: Buffer, start: number, width: number, offset: number): number {
+  const value = readNumber(bytes, start, width);
+  if (Number.isNaN(value)) throw tarInvalid(`the ${field} field is not a number`, offset);
+  return value;
 }
 
 function formatOf(bytes: Buffer, at: number): HeaderFormat {

@@ -25,13 +25,20 @@ export interface Driver {
    * the parent's tree is not committed yet: a driver that needs it (vfs) refuses with LAYER_NOT_FOUND; one that does
    * not answers a mount with no lowers. Nothing is visible until `commit`.
    */
-  stage(id: string, parent: string | null, options?: { parentReady?: boolean; signal?: AbortSignal }): Promise<StagedLayer>;
+  stage(
+    id: string,
+    parent: string | null,
+    options?: { parentReady?: boolean; signal?: AbortSignal },
+  ): Promise<StagedLayer>;
 
   /** Whether `stage` can start before the parent is committed. */
   readonly appliesInAnyOrder: boolean;
 
-  /** Where a committed layer's files are. Throws LAYER_NOT_FOUND. */
-  mount(id: string): Promise<LayerMount>;
+  /**
+   * Where a committed layer's files are. Its parent must be named, because not every driver knows it (Docker's vfs
+   * keeps trees only). Throws LAYER_NOT_FOUND, for the parent too.
+   */
+  mount(id: string, parent: string | null): Promise<LayerMount>;
 
   /** A layer whose tree equals its parent's (an image without changes of its own); cheap. */
   stageEmpty(id: string, parent: string | null): Promise<StagedLayer>;

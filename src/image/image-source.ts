@@ -13,6 +13,8 @@ export interface ImageSource {
    * its error, so that the others go on; only a source that holds nothing readable throws (NOT_AN_IMAGE, …).
    */
   images(): AsyncIterable<SourceItem>;
+  /** What is worth a line about the source as a whole; complete when `images` has ended. */
+  readonly warnings?: readonly string[];
   /** Removes what was spooled. Blob references die with it. */
   close(): Promise<void>;
 }

@@ -36,6 +36,7 @@ export class Dispatcher implements TaskPool {
   readonly #graceMs: number;
   readonly #seats: Budget;
   readonly #running = new Set<RunningTask>();
+  readonly #unfinished = new Set<Promise<unknown>>();
   #sampler: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null = null;
 
@@ -47,10 +48,22 @@ export class Dispatcher implements TaskPool {
     this.#seats = new Budget(options.threads);
   }
 
-  async run<Name extends TaskName>(
+  run<Name extends TaskName>(
     name: Name,
     input: TaskInput<Name>,
     options: RunOptions = {},
+  ): Promise<TaskOutput<Name>> {
+    const output = this.#perform(name, input, options);
+    const forget = (): void => void this.#unfinished.delete(output);
+    this.#unfinished.add(output);
+    output.then(forget, forget);
+    return output;
+  }
+
+  async #perform<Name extends TaskName>(
+    name: Name,
+    input: TaskInput<Name>,
+    options: RunOptions,
   ): Promise<TaskOutput<Name>> {
     if (this.#seats.waiting >= this.#maxQueue) throw queueFull(this.#maxQueue);
     const leaveSeat = await this.#seats.acquire(1, options.signal);
@@ -75,7 +88,7 @@ export class Dispatcher implements TaskPool {
   async #stop(): Promise<void> {
     this.#seats.close(engineError('CANCELLED', 'the pool is closed', {}));
     for (const task of this.#running) task.cancel();
-    await Promise.all([...this.#running].map((task) => task.ended));
+    await Promise.allSettled(this.#unfinished);
     await this.#executor.close();
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '../streams/abort.ts';
 import type { TaskReply } from '../tasks/envelope.ts';
 import { TaskCell } from '../tasks/task-cell.ts';
 import type { RunOptions } from '../tasks/task-pool.ts';
@@ -7,27 +8,22 @@ export class RunningTask {
   readonly cell: TaskCell = new TaskCell();
   /** Aborted when a cancelled task has not answered in time. */
   readonly kill: AbortController = new AbortController();
-  readonly ended: Promise<void>;
   readonly #options: RunOptions;
   readonly #graceMs: number;
+  readonly #deafen: () => void;
   #grace: NodeJS.Timeout | undefined;
-  #markEnded!: () => void;
 
   constructor(options: RunOptions, graceMs: number) {
     this.#options = options;
     this.#graceMs = graceMs;
-    this.ended = new Promise((resolve) => {
-      this.#markEnded = resolve;
-    });
-    options.signal?.addEventListener('abort', this.cancel, { once: true });
-    if (options.signal?.aborted === true) this.cancel();
+    this.#deafen = onAbort(options.signal, () => this.cancel());
   }
 
   /** Asks the task to stop; it answers by itself, because a thread that is killed leaves descriptors open. */
-  readonly cancel = (): void => {
+  cancel(): void {
     this.cell.cancel();
     this.#grace ??= setTimeout(() => this.kill.abort(), this.#graceMs);
-  };
+  }
 
   sample(): void {
     this.#options.onProgress?.(this.cell.sample());
@@ -49,8 +45,7 @@ export class RunningTask {
 
   end(): void {
     clearTimeout(this.#grace);
-    this.#options.signal?.removeEventListener('abort', this.cancel);
-    this.#markEnded();
+    this.#deafen();
     this.sample();
   }
 }

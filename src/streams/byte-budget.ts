@@ -1,4 +1,6 @@
-import { engineError } from '../errors/kinds.ts';
+import { cancelled, onAbort } from './abort.ts';
+
+const WAITING = 'cancelled while waiting for room';
 
 interface Waiter {
   amount: number;
@@ -34,7 +36,7 @@ export class Budget {
    */
   acquire(amount: number, signal?: AbortSignal): Promise<() => void> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal, WAITING));
     const lent = Math.min(amount, this.capacity);
     if (this.#waiters.length === 0 && this.#fits(lent)) return Promise.resolve(this.#lend(lent));
     return this.#wait(lent, signal);
@@ -48,24 +50,23 @@ export class Budget {
 
   #wait(amount: number, signal: AbortSignal | undefined): Promise<() => void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(cancelled(signal));
-        this.#admitWaiters();
-      };
       const waiter: Waiter = {
         amount,
         admit: () => {
-          signal?.removeEventListener('abort', onAbort);
+          deafen();
           resolve(this.#lend(amount));
         },
         refuse: (error) => {
-          signal?.removeEventListener('abort', onAbort);
+          deafen();
           reject(error);
         },
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.push(waiter);
+      const deafen = onAbort(signal, () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        waiter.refuse(cancelled(signal, WAITING));
+        this.#admitWaiters();
+      });
     });
   }
 
@@ -87,8 +88,4 @@ export class Budget {
   #admitWaiters(): void {
     while (this.#waiters.length > 0 && this.#fits(this.#waiters[0]!.amount)) this.#waiters.shift()!.admit();
   }
-}
-
-function cancelled(signal: AbortSignal | undefined): unknown {
-  return engineError('CANCELLED', 'cancelled while waiting for room', {}, signal?.reason);
 }

@@ -22,7 +22,16 @@ const RESOLVE_TRIES = 32;
 
 type Files = Pick<
   System,
-  'openRoot' | 'openDir' | 'closeDir' | 'pathBelow' | 'createFile' | 'openFile' | 'write' | 'truncate' | 'close' | 'readDir'
+  | 'openRoot'
+  | 'openDir'
+  | 'closeDir'
+  | 'pathBelow'
+  | 'createFile'
+  | 'openFile'
+  | 'write'
+  | 'truncate'
+  | 'close'
+  | 'readDir'
 >;
 
 /** Opening, reading and writing of directories and files. */
@@ -79,7 +88,7 @@ export function linuxFiles(calls: LinuxCalls): Files {
       return typeof found === 'number' ? found : -EINVAL;
     },
     write(fd, chunk, start, end) {
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         const bytes = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end);
         const written = calls.write(fd, bytes, end - at);
         if (written < 0) return written;

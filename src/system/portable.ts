@@ -70,9 +70,7 @@ function files(dirs: PortableDirs): Pick<System, 'createFile' | 'openFile' | 'wr
   return {
     createFile: (dir, name, mode) =>
       at(dirs, dir, name, (path) =>
-        name === ''
-          ? -EINVAL
-          : viaFs(() => fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0o7777)),
+        name === '' ? -EINVAL : viaFs(() => fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0o7777)),
       ),
     openFile(root, path) {
       const slash = path.lastIndexOf('/');
@@ -84,7 +82,7 @@ function files(dirs: PortableDirs): Pick<System, 'createFile' | 'openFile' | 'wr
       return isComponent(name) ? openRegular(join(parent, name)) : -EINVAL;
     },
     write(fd, chunk, start, end) {
-      for (let from = start; from < end; ) {
+      for (let from = start; from < end;) {
         const written = viaFs(() => fs.writeSync(fd, chunk, from, end - from));
         if (written <= 0) return written === 0 ? -EIO : written;
         from += written;

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { lookEarly } from './early.ts';
+import { VERBS } from './verbs.ts';
+
+const args = process.argv.slice(2);
+const early = lookEarly(args, process.env);
+
+/** The threads need about 60 ms to start. They begin before everything else, which is loaded meanwhile. */
+const startsThreads = early.verb !== null && Object.hasOwn(VERBS, early.verb) && VERBS[early.verb]!.threads;
+const pool =
+  startsThreads && early.threads !== null ? (await import('./early-pool.ts')).startEarlyPool(early.threads) : null;
+
+const { runProgram } = await import('./program.ts');
+process.exit(await runProgram(args, early, pool));

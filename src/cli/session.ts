@@ -1,0 +1,82 @@
+import type { Writable } from 'node:stream';
+import type { Settings } from '../config/settings.ts';
+import { type Engine, openEngine } from '../engine.ts';
+import { asEngineError } from '../errors/wire.ts';
+import { type Logger, createLogger } from '../reporting/logger.ts';
+import { type ProgressDisplay, type ProgressStyle, createProgress } from '../reporting/progress.ts';
+import type { EarlyPool } from './early-pool.ts';
+import { type ExitCode, type Stage, exitCodeOf } from './exit-codes.ts';
+import { type FailedAt, failureLine, failureText } from './failure.ts';
+import type { Output } from './output.ts';
+
+/** One run of the program, as the verbs see it. */
+export interface Session {
+  readonly settings: Settings;
+  /** Results are wanted as JSON. */
+  readonly json: boolean;
+  /** Results; everything else goes to `progress.line` and `log`. */
+  readonly out: Output;
+  readonly progress: ProgressDisplay;
+  readonly log: Logger;
+  /** Aborts when the person interrupts. */
+  readonly signal: AbortSignal;
+  /** Opens the store, once. */
+  engine(): Promise<Engine>;
+  /** Tells a failure that does not end the run; answers the exit code it calls for. */
+  fail(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
+  close(): Promise<void>;
+}
+
+export interface SessionParts {
+  settings: Settings;
+  json: boolean;
+  out: Output;
+  errors: Writable & { isTTY?: boolean; columns?: number; rows?: number };
+  signal: AbortSignal;
+  earlyPool: EarlyPool | null;
+}
+
+export function openSession(parts: SessionParts): Session {
+  const { settings, json, out, signal } = parts;
+  const progress = createProgress(progressStyle(settings, parts.errors.isTTY === true), {
+    write: (text) => parts.errors.write(text),
+    get columns() {
+      return parts.errors.columns;
+    },
+    get rows() {
+      return parts.errors.rows;
+    },
+  });
+  const log = createLogger({ ...settings.log, write: (line) => progress.line(line) });
+  let engine: Promise<Engine> | null = null;
+  return {
+    settings,
+    json,
+    out,
+    progress,
+    log,
+    signal,
+    engine: () => (engine ??= open(settings, log, parts.earlyPool)),
+    fail: (thrown, at, stage) => {
+      const error = asEngineError(thrown);
+      progress.line(failureText(error, at, settings.log.level === 'debug'));
+      if (json) out.json(failureLine(error, at));
+      return exitCodeOf(error, stage);
+    },
+    close: async () => {
+      progress.close();
+      await (engine === null ? parts.earlyPool?.pool.close() : engine.then((opened) => opened.close()));
+    },
+  };
+}
+
+async function open(settings: Settings, log: Logger, early: EarlyPool | null): Promise<Engine> {
+  if (early?.suits(settings) === true) return openEngine(settings, { log, pool: early.pool });
+  await early?.pool.close();
+  return openEngine(settings, { log });
+}
+
+function progressStyle({ progress }: Settings, terminal: boolean): ProgressStyle {
+  if (progress !== 'auto') return progress;
+  return terminal && process.env['TERM'] !== 'dumb' ? 'bar' : 'plain';
+}

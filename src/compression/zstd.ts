@@ -1,0 +1,152 @@
+import { createRequire } from 'node:module';
+import type * as Binding from 'zstd-napi/binding.js';
+import { blocks } from './blocks.ts';
+import type { ByteSink, Decoder, ExpansionLimits, PartEncoder } from './codec.ts';
+import { engineError } from '../errors/kinds.ts';
+import { invalidStream, meter } from './expansion.ts';
+import { FRAME_HEADER_BYTES, windowOf } from './zstd-frame.ts';
+
+/** Output of one call: zstd's own advice is 128 KiB; twice that halves the calls and costs no time. */
+const OUTPUT = 256 * 1024;
+/** Windows up to 128 MiB, the bound of zstd's own tool: a frame can make its reader allocate that much. */
+const WINDOW_LOG_MAX = 27;
+/**
+ * Input of one frame of a packed layer. 4 MB frames of a 455 MB image take 148.6 MB, 8 MB ones 147.7 MB and more
+ * memory, one single frame (skopeo's) 144.5 MB and only one thread.
+ */
+const FRAME_BYTES = 4 * 1024 * 1024;
+
+const require = createRequire(import.meta.url);
+/** Loaded at first use: most threads never see a zstd stream. */
+const binding = (): typeof Binding => require('zstd-napi/binding.js') as typeof Binding;
+
+/** Unpacks any number of frames as one stream, skippable ones left out; no frame at all is an empty stream. */
+export function zstdDecoder(sink: ByteSink, limits: ExpansionLimits): Decoder {
+  const { DCtx, DParameter } = binding();
+  const context = new DCtx();
+  context.setParameter(DParameter.windowLogMax, WINDOW_LOG_MAX);
+  const output = Buffer.allocUnsafe(OUTPUT);
+  const counted = meter(sink, limits);
+  const frameHead = Buffer.alloc(FRAME_HEADER_BYTES);
+  let headLength = 0;
+  let inFrame = false;
+
+  const decompress = (rest: Buffer): Binding.StreamResult => {
+    if (!inFrame) headLength = 0;
+    headLength += rest.copy(frameHead, headLength);
+    try {
+      return context.decompressStream(output, rest);
+    } catch (error) {
+      throw refused(frameHead.subarray(0, headLength), error);
+    }
+  };
+
+  return {
+    write(chunk) {
+      counted.packed += chunk.length;
+      let rest = chunk;
+      let full = false;
+      while (rest.length > 0 || full) {
+        const [hint, written, consumed] = decompress(rest);
+        rest = rest.subarray(consumed);
+        full = written === output.length && hint !== 0;
+        inFrame = hint !== 0;
+        if (written > 0) counted.emit(output.subarray(0, written));
+      }
+    },
+    end() {
+      if (inFrame) throw invalidStream('zstd', 'it ends in the middle of a frame');
+    },
+  };
+}
+
+/** Why a frame was refused: its window, which is a limit of ours, or what it holds. */
+function refused(head: Buffer, cause: unknown): Error {
+  const allowed = 2 ** WINDOW_LOG_MAX;
+  if (windowOf(head) > allowed) {
+    const message = `a zstd frame needs a window of more than ${allowed} bytes to unpack`;
+    return engineError('LIMIT_EXCEEDED', message, { limit: 'zstdWindow', allowed }, cause);
+  }
+  return invalidStream('zstd', cause instanceof Error ? cause.message : String(cause), cause);
+}
+
+/** Independent frames, cut at fixed offsets, each with its content's size and checksum. */
+export function zstdParts(level: number): PartEncoder {
+  let frame: ((input: Buffer) => Buffer) | undefined;
+  const nothing = Buffer.alloc(0);
+  return {
+    head: nothing,
+    part(sink, last) {
+      frame ??= frameMaker(level);
+      const pack = frame;
+      let empty = true;
+      const cut = blocks(FRAME_BYTES, (block) => {
+        empty = false;
+        sink(pack(block));
+      });
+      return {
+        write: cut.write,
+        end() {
+          cut.end();
+          // readers take a file without any frame for a truncated one
+          if (last && empty) sink(pack(nothing));
+          return 0;
+        },
+      };
+    },
+    tail: () => nothing,
+  };
+}
+
+/** One context for all frames: its memory is freed by the event loop only, which a busy thread never reaches. */
+function frameMaker(level: number): (input: Buffer) => Buffer {
+  const { CCtx, CParameter, compressBound } = binding();
+  const context = new CCtx();
+  context.setParameter(CParameter.compressionLevel, level);
+  context.setParameter(CParameter.checksumFlag, 1);
+  const output = Buffer.allocUnsafe(compressBound(FRAME_BYTES));
+  return (input) => output.subarray(0, context.compress2(output, input));
+}
+
+/** A small compressor for what the store keeps beside layers. */
+export interface ZstdStream {
+  write(chunk: Buffer): void;
+  /** Ends the frame; the next `write` begins another one. */
+  end(): void;
+}
+
+/** Packs what is written into frames with checksums; `sink` gets bytes that are valid until it returns. */
+export function zstdStream(level: number, sink: ByteSink): ZstdStream {
+  const { CCtx, CParameter, EndDirective } = binding();
+  const context = new CCtx();
+  context.setParameter(CParameter.compressionLevel, level);
+  context.setParameter(CParameter.checksumFlag, 1);
+  const output = Buffer.allocUnsafe(OUTPUT);
+  const nothing = Buffer.alloc(0);
+  return {
+    write(chunk) {
+      for (let rest = chunk; rest.length > 0;) {
+        const [, written, consumed] = context.compressStream2(output, rest, EndDirective.continue);
+        rest = rest.subarray(consumed);
+        if (written > 0) sink(output.subarray(0, written));
+      }
+    },
+    end() {
+      for (let left = 1; left > 0;) {
+        const [remaining, written] = context.compressStream2(output, nothing, EndDirective.end);
+        left = remaining;
+        if (written > 0) sink(output.subarray(0, written));
+      }
+    },
+  };
+}
+
+/** Unpacks whole frames of together at most `maxBytes`; throws COMPRESSION_INVALID for damaged and for larger ones. */
+export function unzstd(packed: Buffer, maxBytes: number): Buffer {
+  const output = Buffer.allocUnsafe(maxBytes);
+  try {
+    return output.subarray(0, binding().decompress(output, packed));
+  } catch (error) {
+    throw invalidStream('zstd', `it does not unpack to at most ${maxBytes} bytes`, error);
+  }
+}

@@ -1,0 +1,149 @@
+import { engineError } from '../../errors/kinds.ts';
+import type { EngineError } from '../../errors/engine-error.ts';
+import { isImageId, validateImageId } from '../../identity/image-id.ts';
+import { decodeRepositories, decodeV1Link } from '../../image/archive-documents.ts';
+import { DEFAULT_DOCUMENT_LIMITS } from '../../image/document-limits.ts';
+import type { LegacyImage, LegacyLayer, SourceItem } from '../../image/image-source.ts';
+import { type ArchiveFile, readPlain } from '../archive-file.ts';
+import { brokenImage } from '../broken.ts';
+import type { FormatContext } from '../context.ts';
+import { memberInvalid, type Members } from '../members.ts';
+import { taggedName } from '../names.ts';
+import type { Selection } from '../selection.ts';
+
+/** An archive of Docker before 1.10: a directory `<id>/{json,layer.tar}` for each v1 image, and `repositories`. */
+export function isLegacyArchive(members: Members): boolean {
+  return imageDirectories(members).some(isImageId);
+}
+
+/**
+ * The images of such an archive: every one that has a name or no children, with the chain of its parents. Nothing
+ * outside the archive is a parent: a chain that does not end in a base, or turns back on itself, is broken.
+ */
+export async function* readLegacyImages(
+  archive: ArchiveFile,
+  selection: Selection | null,
+  context: FormatContext,
+): AsyncGenerator<SourceItem> {
+  const ids = imageDirectories(archive.members);
+  const tags = await readTags(archive, context);
+  const { parents, broken } = await readParents(archive, ids, context);
+  const wanted = choose(parents, tags, selection);
+  const reached = new Set<string>();
+  for (const [ref, id, names] of wanted) {
+    try {
+      yield await readImage(archive, { ref, id, names: names.map(taggedName) }, { parents, broken, reached }, context);
+    } catch (error) {
+      yield brokenImage(ref, error);
+    }
+  }
+  if (selection !== null) return;
+  for (const [id, error] of broken) if (!reached.has(id)) yield { kind: 'broken', ref: id, error };
+  // What nothing led to has children and no head above it: it hangs in a circle.
+  for (const id of parents.keys()) {
+    if (!reached.has(id)) yield { kind: 'broken', ref: id, error: chainInvalid(id, 'its parents go round in a circle') };
+  }
+}
+
+function imageDirectories(members: Members): string[] {
+  const ids: string[] = [];
+  for (const name of members.names()) {
+    const [id, file, ...rest] = name.split('/');
+    if (id !== undefined && file === 'json' && rest.length === 0) ids.push(id);
+  }
+  return ids;
+}
+
+/** Each id's names, as they are written. */
+async function readTags(archive: ArchiveFile, context: FormatContext): Promise<Map<string, string[]>> {
+  const raw = await readPlain(archive, 'repositories');
+  const namesOf = new Map<string, string[]>();
+  if (raw === null) return namesOf;
+  for (const [repository, tags] of decodeRepositories(raw, context.documents)) {
+    for (const [tag, id] of tags) namesOf.set(id, [...(namesOf.get(id) ?? []), `${repository}:${tag}`]);
+  }
+  return namesOf;
+}
+
+/** Each id's parent, and what is wrong with those whose JSON cannot be used. */
+interface Family {
+  parents: Map<string, string | null>;
+  broken: Map<string, EngineError>;
+}
+
+async function readParents(archive: ArchiveFile, ids: string[], context: FormatContext): Promise<Family> {
+  const parents = new Map<string, string | null>();
+  const broken = new Map<string, EngineError>();
+  for (const id of ids) {
+    try {
+      const link = decodeV1Link(await readJson(archive, validateImageId(id)), `${id}/json`, context.documents);
+      if (link.id !== id) throw chainInvalid(id, 'its JSON says that it is another image');
+      parents.set(id, link.parent === null ? null : validateImageId(link.parent));
+    } catch (error) {
+      broken.set(id, brokenImage(id, error).error);
+    }
+  }
+  return { parents, broken };
+}
+
+async function readJson(archive: ArchiveFile, id: string): Promise<Buffer> {
+  const name = `${id}/json`;
+  const json = await readPlain(archive, name);
+  if (json === null) throw memberInvalid(name, 'it is missing');
+  return json;
+}
+
+/** The images to read: what they are called in messages, their id, and their names as written. */
+type Wanted = [ref: string, id: string, names: string[]][];
+
+function choose(parents: Family['parents'], tags: Map<string, string[]>, selection: Selection | null): Wanted {
+  const isParent = new Set(parents.values());
+  const heads = [...parents.keys()].filter((id) => !isParent.has(id) && !tags.has(id));
+  const all: Wanted = [
+    ...[...tags].map(([id, names]): Wanted[number] => [names[0]!, id, names]),
+    ...heads.map((id): Wanted[number] => [id, id, []]),
+  ];
+  if (selection === null) return all;
+  if ('place' in selection) return all.slice(selection.place, selection.place + 1);
+  const asked = (name: string): boolean => name === selection.text || name === selection.name;
+  return all
+    .map(([ref, id, names]): Wanted[number] => [ref, id, id === selection.text ? names : names.filter(asked)])
+    .filter(([, id, names]) => names.length > 0 || id === selection.text);
+}
+
+async function readImage(
+  archive: ArchiveFile,
+  image: { ref: string; id: string; names: string[] },
+  { parents, broken, reached }: Family & { reached: Set<string> },
+  context: FormatContext,
+): Promise<LegacyImage> {
+  const limit = (context.documents ?? DEFAULT_DOCUMENT_LIMITS).layers;
+  const chain: LegacyLayer[] = [];
+  const seen = new Set<string>();
+  for (let id: string | null = image.id; id !== null; id = parents.get(id) ?? null) {
+    reached.add(id);
+    if (seen.has(id)) throw chainInvalid(id, 'its parents go round in a circle');
+    seen.add(id);
+    if (broken.has(id)) throw broken.get(id)!;
+    if (!parents.has(id)) throw chainInvalid(id, 'it is named as an image or a parent, but is not in the archive');
+    if (seen.size > limit) {
+      throw engineError('LIMIT_EXCEEDED', `the image has more than ${limit} layers`, { limit: 'layers', allowed: limit });
+    }
+    chain.push(await readLayer(archive, id, parents.get(id) ?? null));
+  }
+  return { kind: 'legacy', ref: image.ref, names: image.names, chain: chain.reverse(), warnings: [] };
+}
+
+async function readLayer(archive: ArchiveFile, id: string, parent: string | null): Promise<LegacyLayer> {
+  const name = `${id}/layer.tar`;
+  const member = archive.members.file(name);
+  if (member === undefined) throw memberInvalid(name, 'it is missing');
+  return { id, parent, json: await readJson(archive, id), layer: archive.blob(member) };
+}
+
+function chainInvalid(id: string, problem: string): EngineError {
+  const shown = id.slice(0, 200);
+  return engineError('CHAIN_INVALID', `the image ${JSON.stringify(shown)} of the archive is not usable: ${problem}`, {
+    id: shown,
+  });
+}

@@ -1,0 +1,75 @@
+import { engineError } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
+import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
+import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
+import { BlobStaging } from '../blob-staging.ts';
+import type { FormatContext } from '../context.ts';
+import { askedName } from '../names.ts';
+import type { OuterMember } from '../tar-outer.ts';
+import { repositoriesJson } from './repositories.ts';
+
+const VERSION = Buffer.from('1.0');
+const EMPTY_LAYER = Buffer.alloc(1024);
+
+/** One v1 image of the archive; no layer of its own for the head of a modern image, which changes nothing. */
+interface V1Image {
+  json: Buffer;
+  layer: Digest | null;
+}
+
+/**
+ * Writes what `docker save` wrote before 1.10: a directory of VERSION, json and layer.tar for each v1 image, and
+ * `repositories`. `-` is stdout. Throws INVALID_ARGUMENT for images that have no v1 chain.
+ */
+export async function openLegacySink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+  const asked = ref === null ? null : askedName(ref);
+  await checkArchivePath(path, context);
+  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const images = new Map<string, V1Image>();
+  const names: [name: string, id: string][] = [];
+  return {
+    transport: 'docker-archive',
+    location: path,
+    defaultCompression: 'none',
+    keepsManifests: false,
+    hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
+    putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
+    putImage: async (image) => {
+      const head = addChain(images, image);
+      for (const name of asked === null ? image.names : [asked]) names.push([name, head]);
+      return { manifestDigest: null };
+    },
+    putIndex: () => {
+      throw engineError('INVALID_ARGUMENT', 'a legacy archive has no place for a multi-platform index', { argument: path });
+    },
+    commit: () => writeArchive(path, members(images, names, blobs), blobs, context),
+    close: () => blobs.remove(),
+  };
+}
+
+/** Answers the id of the image itself. */
+function addChain(images: Map<string, V1Image>, { chain, layers }: SinkImage): string {
+  const head = chain?.at(-1);
+  if (chain === null || head === undefined) {
+    throw engineError('INVALID_ARGUMENT', 'this image has no v1 chain, and a legacy archive holds nothing else', {
+      argument: 'legacy',
+    });
+  }
+  for (const [index, { id, json }] of chain.entries()) {
+    images.set(id, { json, layer: layers[index]?.digest ?? null });
+  }
+  return head.id;
+}
+
+function members(images: Map<string, V1Image>, names: [string, string][], blobs: BlobStaging): OuterMember[] {
+  const staged = new Map(blobs.blobs());
+  const directories = [...images].flatMap(([id, { json, layer }]): OuterMember[] => [
+    { name: `${id}/`, content: null },
+    { name: `${id}/VERSION`, content: VERSION },
+    { name: `${id}/json`, content: json },
+    { name: `${id}/layer.tar`, content: (layer === null ? undefined : staged.get(layer)) ?? EMPTY_LAYER },
+  ]);
+  return names.length === 0
+    ? directories
+    : [...directories, { name: 'repositories', content: repositoriesJson(names) }];
+}

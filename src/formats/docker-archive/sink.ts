@@ -1,0 +1,66 @@
+import { digestHex } from '../../identity/digest.ts';
+import { parseRepositoryTag } from '../../identity/reference.ts';
+import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
+import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
+import { BlobStaging } from '../blob-staging.ts';
+import type { FormatContext } from '../context.ts';
+import { askedName } from '../names.ts';
+import { layoutMembers } from '../oci-layout/archive-sink.ts';
+import { blobPath } from '../oci-layout/layout-files.ts';
+import { LayoutStaging } from '../oci-layout/layout-staging.ts';
+import { repositoriesJson } from './repositories.ts';
+
+/**
+ * Writes what `docker save` of Docker 25 and newer writes: an OCI layout that also has a manifest.json and, for older
+ * readers, a `repositories`. `-` is stdout. Throws INVALID_NAME for a REF that is no name, TERMINAL_OUTPUT.
+ */
+export async function openDockerArchiveSink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+  const asked = ref === null ? null : askedName(ref);
+  await checkArchivePath(path, context);
+  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const layout = new LayoutStaging(blobs);
+  const images: SinkImage[] = [];
+  return {
+    transport: 'docker-archive',
+    location: path,
+    defaultCompression: 'none',
+    keepsManifests: true,
+    hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
+    putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
+    putImage: (image) => {
+      const named = asked === null ? image : { ...image, names: [asked], ref: null };
+      images.push(named);
+      return layout.putImage(named);
+    },
+    putIndex: (index) => layout.putIndex(index),
+    commit: () => {
+      const members = [
+        ...layoutMembers(layout, layout.entries(null, (name) => parseRepositoryTag(name).reference)),
+        { name: 'manifest.json', content: manifestJson(images) },
+        { name: 'repositories', content: repositoriesJson(topLayers(images)) },
+      ];
+      return writeArchive(path, members, blobs, context);
+    },
+    close: () => blobs.remove(),
+  };
+}
+
+function manifestJson(images: readonly SinkImage[]): Buffer {
+  const lines = images.map(({ configDigest, names, layers }) => ({
+    Config: blobPath(configDigest),
+    RepoTags: names.length === 0 ? null : names,
+    Layers: layers.map(({ digest }) => blobPath(digest)),
+    LayerSources: Object.fromEntries(
+      layers.map(({ diffId, digest, size, mediaType }) => [diffId, { mediaType, size, digest }]),
+    ),
+  }));
+  return Buffer.from(`${JSON.stringify(lines)}\n`);
+}
+
+/** Docker's `repositories` leads from a name to the top layer; an image without layers has nothing to lead to. */
+function topLayers(images: readonly SinkImage[]): [name: string, id: string][] {
+  return images.flatMap(({ names, layers }) => {
+    const top = layers.at(-1);
+    return top === undefined ? [] : names.map((name): [string, string] => [name, digestHex(top.digest)]);
+  });
+}

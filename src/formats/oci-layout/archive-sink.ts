@@ -1,0 +1,42 @@
+import type { ImageSink } from '../../image/image-sink.ts';
+import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
+import { BlobStaging } from '../blob-staging.ts';
+import type { FormatContext } from '../context.ts';
+import type { OuterMember } from '../tar-outer.ts';
+import { type IndexEntry, indexJson, LAYOUT_FILE } from './documents.ts';
+import { blobPath } from './layout-files.ts';
+import { LayoutStaging } from './layout-staging.ts';
+
+/** Writes an OCI layout as one archive; the file appears, or replaces another, at the commit. */
+export async function openArchiveSink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+  await checkArchivePath(path, context);
+  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const layout = new LayoutStaging(blobs);
+  return {
+    transport: 'oci-archive',
+    location: path,
+    defaultCompression: 'keep',
+    keepsManifests: true,
+    hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
+    putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
+    putImage: (image) => layout.putImage(image),
+    putIndex: (index) => layout.putIndex(index),
+    commit: () => {
+      const entries = layout.entries(ref, (name) => name);
+      return writeArchive(path, layoutMembers(layout, entries), blobs, context);
+    },
+    close: () => blobs.remove(),
+  };
+}
+
+/** The members of an archive that is an OCI layout. */
+export function layoutMembers(layout: LayoutStaging, entries: readonly IndexEntry[]): OuterMember[] {
+  const blobs = [...layout.blobs.blobs()].map(([digest, blob]): OuterMember => ({ name: blobPath(digest), content: blob }));
+  const directories = new Set(['blobs/', 'blobs/sha256/', ...blobs.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1))]);
+  return [
+    ...[...directories].map((name) => ({ name, content: null })),
+    ...blobs,
+    { name: 'index.json', content: indexJson(entries) },
+    { name: 'oci-layout', content: LAYOUT_FILE },
+  ];
+}

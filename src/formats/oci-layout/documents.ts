@@ -1,0 +1,41 @@
+import type { Digest } from '../../identity/digest.ts';
+import type { SinkImage } from '../../image/image-sink.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ociTypeOf } from '../../image/media-types.ts';
+import { canonicalName, CONTAINERD_NAME, REF_NAME } from '../names.ts';
+
+/** A line of an index.json that is written. */
+export interface IndexEntry {
+  mediaType: string;
+  digest: Digest;
+  size: number;
+  annotations?: Record<string, string>;
+}
+
+export const LAYOUT_FILE: Buffer = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+
+/** The manifest of an image that has none of its own, or none that is still true. */
+export function manifestOf(image: SinkImage): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: { mediaType: OCI_CONFIG, digest: image.configDigest, size: image.config.length },
+      layers: image.layers.map(({ mediaType, digest, size }) => ({ mediaType: ociTypeOf(mediaType), digest, size })),
+    }),
+  );
+}
+
+export function indexJson(manifests: readonly unknown[]): Buffer {
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+}
+
+/** The annotations that give an entry one name; `refName` is what tools ask for it by. */
+export function nameAnnotations(name: string | null, refName: string | null): { annotations?: Record<string, string> } {
+  if (name === null && refName === null) return {};
+  return {
+    annotations: {
+      ...(name === null ? {} : { [CONTAINERD_NAME]: canonicalName(name) }),
+      ...(refName === null ? {} : { [REF_NAME]: refName }),
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { engineError } from '../errors/kinds.ts';
+import { errnoOf } from '../errors/system-error.ts';
+import type { ImageSink } from '../image/image-sink.ts';
+import type { ImageSource } from '../image/image-source.ts';
+import { quoted } from '../image/strict-json.ts';
+import type { FormatContext } from './context.ts';
+
+export interface SinkOptions {
+  /** Write what Docker before 1.10 wrote. */
+  legacy?: boolean | undefined;
+}
+
+/** A format, loaded when it is first named: most runs need one of them. */
+interface Transport {
+  source(path: string, ref: string | null, context: FormatContext): Promise<ImageSource>;
+  sink(path: string, ref: string | null, context: FormatContext, options: SinkOptions): Promise<ImageSink>;
+}
+
+const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
+  [
+    'docker-archive',
+    {
+      source: async (...args) => (await import('./docker-archive/open.ts')).openDockerArchive(...args),
+      sink: async (path, ref, context, { legacy }) =>
+        legacy === true
+          ? (await import('./docker-archive/legacy-sink.ts')).openLegacySink(path, ref, context)
+          : (await import('./docker-archive/sink.ts')).openDockerArchiveSink(path, ref, context),
+    },
+  ],
+  [
+    'oci',
+    {
+      source: async (...args) => (await import('./oci-layout/open.ts')).openLayoutDirectory(...args),
+      sink: async (path, ref, context) =>
+        (await import('./oci-layout/directory-sink.ts')).openDirectorySink(path, ref, context),
+    },
+  ],
+  [
+    'oci-archive',
+    {
+      source: async (...args) => (await import('./oci-layout/open.ts')).openLayoutArchive(...args),
+      sink: async (path, ref, context) =>
+        (await import('./oci-layout/archive-sink.ts')).openArchiveSink(path, ref, context),
+    },
+  ],
+]);
+
+/** `docker-archive:PATH[:REF]` taken apart; `transport` is null for a bare path. */
+export interface Location {
+  transport: string | null;
+  path: string;
+  ref: string | null;
+}
+
+/**
+ * Reads how a person names a source or destination. The path ends at the first colon after the transport, so that names
+ * with ports can follow it. Throws INVALID_ARGUMENT.
+ */
+export function parseLocation(text: string): Location {
+  const colon = text.indexOf(':');
+  const transport = text.slice(0, Math.max(colon, 0));
+  if (!TRANSPORTS.has(transport)) return { transport: null, path: text, ref: null };
+  const rest = text.slice(colon + 1);
+  const second = rest.indexOf(':');
+  const path = second < 0 ? rest : rest.slice(0, second);
+  const ref = second < 0 ? null : rest.slice(second + 1);
+  if (path !== '' && ref !== '') return { transport, path, ref };
+  throw engineError('INVALID_ARGUMENT', `${quoted(text)} is incomplete; write it as ${transport}:PATH[:REF]`, {
+    argument: text,
+  });
+}
+
+/**
+ * Opens where images come from: `TRANSPORT:PATH[:REF]`, a bare path whose kind is found out, or `-` for stdin.
+ * Throws INVALID_ARGUMENT, FILE_NOT_FOUND, NOT_AN_IMAGE and what the format finds wrong.
+ */
+export async function openSource(text: string, context: FormatContext): Promise<ImageSource> {
+  const { transport, path, ref } = parseLocation(text);
+  const known = transport === null ? undefined : TRANSPORTS.get(transport);
+  return known === undefined ? openUnknown(path, context) : known.source(path, ref, context);
+}
+
+/** Opens where images go: `TRANSPORT:PATH[:REF]`. Throws INVALID_ARGUMENT and what the format finds wrong. */
+export async function openSink(text: string, context: FormatContext, options: SinkOptions = {}): Promise<ImageSink> {
+  const { transport, path, ref } = parseLocation(text);
+  const known = transport === null ? undefined : TRANSPORTS.get(transport);
+  if (known === undefined) throw unknownTransport(text);
+  return known.sink(path, ref, context, options);
+}
+
+async function openUnknown(path: string, context: FormatContext): Promise<ImageSource> {
+  if (path !== '-' && (await isDirectory(path))) {
+    const { notAnImage } = await import('./archive-file.ts');
+    if (!(await exists(join(path, 'index.json'))) && !(await exists(join(path, 'oci-layout')))) {
+      throw notAnImage(path, 'the directory has neither an index.json nor an oci-layout');
+    }
+    return TRANSPORTS.get('oci')!.source(path, null, context);
+  }
+  const { openArchiveOfAnyKind } = await import('./any-archive.ts');
+  return openArchiveOfAnyKind(path, context);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && /^[a-z][a-z0-9-]*:/.test(path)) throw unknownTransport(path);
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function unknownTransport(text: string): Error {
+  const known = [...TRANSPORTS.keys()].map((name) => `${name}:`).join(', ');
+  return engineError('INVALID_ARGUMENT', `${quoted(text)} names no transport; known ones are ${known}`, { argument: text });
+}

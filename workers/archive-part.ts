@@ -1,0 +1,33 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { openRebuilder } from '../src/archive/rebuild.ts';
+import { PART_BYTES } from '../src/compression/codec.ts';
+import { partEncoder } from '../src/compression/codecs.ts';
+import type { System } from '../src/system/system.ts';
+import type { ArchivedPart, ArchivePart } from '../src/tasks/task-map.ts';
+import type { TaskContext } from '../src/tasks/task-pool.ts';
+import { Scope } from './scope.ts';
+
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+
+/** Task `layer.part`. */
+export function archivePart(system: System, input: ArchivePart, context: TaskContext): ArchivedPart {
+  using open = new Scope();
+  const rebuilder = open.adopt(openRebuilder(system, input), (layer) => layer.close());
+  // Parts of one uncompressed output are written into the same file, so it may be there already.
+  const fd = open.adopt(openSync(input.to, OPEN_FLAGS, 0o600), closeSync);
+  let packedSize = 0;
+  const part = partEncoder(input.profile).part((chunk) => {
+    for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at, chunk.length - at, input.at + packedSize + at);
+    packedSize += chunk.length;
+    context.cell.addBytesOut(chunk.length);
+  }, input.last);
+  const start = input.part * PART_BYTES;
+  const end = Math.min(start + PART_BYTES, rebuilder.tarSize);
+  rebuilder.write(start, end, (chunk) => {
+    context.cell.throwIfCancelled();
+    context.cell.addBytesIn(chunk.length);
+    part.write(chunk);
+  });
+  const crc32 = part.end();
+  return { tarSize: end - start, crc32, packedSize };
+}
