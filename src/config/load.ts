@@ -29,24 +29,28 @@ export interface SettingSources {
 /** The settings of this run: defaults, then the file, the environment and the flags. Throws INVALID_SETTING. */
 export async function loadSettings(sources: SettingSources = {}): Promise<Settings> {
   const { env = process.env, uid = process.getuid?.() } = sources;
-  const layers = [
+  const layers: PartialSettings[] = [
     { root: defaultRoot(env, uid) },
     await readSettings(join(configDirectory(), 'default.json')),
     await chosenFile(sources.config ?? env[`${PREFIX}CONFIG`]),
     fromEnvironment(env),
     parseSettings(sources.flags ?? {}, { label: (name) => sources.flagNames?.get(name) ?? name }),
   ];
-  return { ...layers.reduce(merge), adopt: sources.adopt ?? false } as Settings;
+  return { ...layers.reduce(merge, {}), adopt: sources.adopt ?? false } as Settings;
 }
 
 /** Objects are merged key by key, one level deep: settings are no deeper. */
-function merge(below: PartialSettings, above: PartialSettings): PartialSettings {
+function merge(below: object, above: object): object {
   const merged: Record<string, unknown> = { ...below };
   for (const [key, value] of Object.entries(above)) {
     const under = merged[key];
-    merged[key] = typeof value === 'object' && typeof under === 'object' ? { ...under, ...value } : value;
+    if (value !== undefined) merged[key] = isObject(value) && isObject(under) ? merge(under, value) : value;
   }
   return merged;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 async function chosenFile(chosen: string | undefined): Promise<PartialSettings> {

@@ -59,7 +59,9 @@ export interface LimitSettings {
   expansionRatio: number;
 }
 
-/** Some of the settings, as one file, the environment or the flags give them. */
+/** Some of the settings, as one file, the environment or the flags give them; undefined counts as not given. */
 export type PartialSettings = {
-  [Key in Exclude<keyof Settings, 'adopt'>]?: Settings[Key] extends object ? Partial<Settings[Key]> : Settings[Key];
+  [Key in Exclude<keyof Settings, 'adopt'>]?: Given<Settings[Key]> | undefined;
 };
+
+type Given<Value> = Value extends object ? { [Key in keyof Value]?: Value[Key] | undefined } : Value;
