@@ -1,3 +1,4 @@
+import { expansionLimits } from '../src/archive/limits.ts';
 import { decoderFor } from '../src/compression/codecs.ts';
 import { detectCompression, DETECT_BYTES } from '../src/compression/detect.ts';
 import type { Decoder } from '../src/compression/codec.ts';
@@ -9,7 +10,6 @@ import { OutputFile } from './output-file.ts';
 /** Task `blob.unpack`. The compression is found from the first bytes. */
 export function unpackBlob({ blob, to, limits }: TaskMap['blob.unpack']['input'], context: TaskContext): { size: number } {
   using output = new OutputFile(to);
-  const bounds = { outputBytes: limits.layerBytes, ratio: limits.expansionRatio };
   const keep = (chunk: Buffer): void => {
     context.cell.throwIfCancelled();
     output.write(chunk);
@@ -18,7 +18,7 @@ export function unpackBlob({ blob, to, limits }: TaskMap['blob.unpack']['input']
   let decoder: Decoder | null = null;
   readBlob(blob, (chunk) => {
     context.cell.addBytesIn(chunk.length);
-    decoder ??= decoderFor(detectCompression(chunk.subarray(0, DETECT_BYTES)), keep, bounds);
+    decoder ??= decoderFor(detectCompression(chunk.subarray(0, DETECT_BYTES)), keep, expansionLimits(limits));
     decoder.write(chunk);
   });
   (decoder as Decoder | null)?.end();

@@ -1,3 +1,5 @@
+import type { ExpansionLimits } from '../compression/codec.ts';
+
 /** Bounds on what one layer may cost; each is refused with LIMIT_EXCEEDED before it is spent. */
 export interface LayerLimits {
   /** Entries in one layer. */
@@ -25,3 +27,8 @@ export const DEFAULT_LIMITS: LayerLimits = {
   layerBytes: 64 * 1024 ** 3,
   expansionRatio: 1000,
 };
+
+/** The bounds of a decoder for one layer. */
+export function expansionLimits(limits: LayerLimits): ExpansionLimits {
+  return { outputBytes: limits.layerBytes, ratio: limits.expansionRatio };
+}

@@ -8,7 +8,7 @@ import type { BlobRef } from '../streams/blob-ref.ts';
 import { readBlob } from '../streams/read-blob.ts';
 import type { System } from '../system/system.ts';
 import { writeTreeChanges, writeDirectory, writeLayerChanges } from './changeset.ts';
-import type { LayerLimits } from './limits.ts';
+import { expansionLimits, type LayerLimits } from './limits.ts';
 import { openRebuilder } from './rebuild.ts';
 import type { TarSource } from './tar-source.ts';
 
@@ -108,8 +108,7 @@ function sniffing(sink: ByteSink, limits: LayerLimits): Decoder & { compression(
   let decoder: Decoder | null = null;
   const start = (): Decoder => {
     compression = detectCompression(head);
-    const bounds = { outputBytes: limits.layerBytes, ratio: limits.expansionRatio };
-    const started = decoderFor(compression, sink, bounds);
+    const started = decoderFor(compression, sink, expansionLimits(limits));
     decoder = started;
     return started;
   };

@@ -5,7 +5,7 @@ import { syncDirectory } from '../streams/atomic-file.ts';
 
 /** Writes the files of a directory to disk: all at once where the system can, else one by one. */
 export async function syncFiles(directory: string, system: System): Promise<void> {
-  if (system.syncFileSystem(directory) === 0) return;
+  if ((await system.syncFileSystem(directory)) === 0) return;
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.isFile()) await syncFile(join(directory, entry.name));
   }

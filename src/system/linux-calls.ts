@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 import type { EngineError } from '../errors/engine-error.ts';
 import { engineError } from '../errors/kinds.ts';
-import { EINTR } from './errno.ts';
+import { EINTR, EIO } from './errno.ts';
 
 /** A C string or struct in memory. */
 type Pointer = Uint8Array | Int32Array;
@@ -41,7 +41,7 @@ export interface LinuxCalls {
   llistxattr(path: Pointer, result: Pointer, size: number): number;
   removexattr(path: Pointer, key: Pointer): number;
   lremovexattr(path: Pointer, key: Pointer): number;
-  syncfs(fd: number): number;
+  syncfs(fd: number): Promise<number>;
   flock(fd: number, operation: number): number;
   mount(source: string, target: string, type: string, flags: number, data: string): number;
   umount2(target: string, flags: number): number;
@@ -84,7 +84,6 @@ const PROTOTYPES = {
   llistxattr: 'int64_t llistxattr(const void *, void *, uint64_t)',
   removexattr: 'int removexattr(const void *, const void *)',
   lremovexattr: 'int lremovexattr(const void *, const void *)',
-  syncfs: 'int syncfs(int)',
   flock: 'int flock(int, int)',
   mount: 'int mount(str, str, str, uint64_t, str)',
   umount2: 'int umount2(str, int)',
@@ -111,6 +110,7 @@ export function loadLinuxCalls(): LinuxCalls {
   const bound = Object.entries(PROTOTYPES).map(([name, prototype]) => [name, bind(prototype)] as const);
   return {
     ...(Object.fromEntries(bound) as Record<keyof typeof PROTOTYPES, Call>),
+    syncfs: inBackground(libc.func('int syncfs(int)')),
     close: closing(libc.func('int close(int)') as Call, koffi.errno),
     openat2: (fd, path, how) => openat2(numbers.openat2, fd, path, how, how.byteLength),
     statx: (fd, path, flags, mask, result) => statx(numbers.statx, fd, path, flags, mask, result),
@@ -126,6 +126,14 @@ function settled(call: Call, errno: () => number): Call {
       if (error !== EINTR) return -error;
     }
   };
+}
+
+/** Runs on a thread of koffi's own, whose errno nobody sees: any failure is EIO, which is what it nearly always is. */
+function inBackground(call: Koffi.KoffiFunc<(fd: number) => number>): (fd: number) => Promise<number> {
+  return (fd) =>
+    new Promise((resolve) => {
+      call.async(fd, (error: unknown, result: number) => resolve(error === null && result === 0 ? 0 : -EIO));
+    });
 }
 
 /** Linux has closed the descriptor when it answers EINTR; a second close could hit another thread's. */

@@ -21,11 +21,11 @@ type FileSystems = Pick<System, 'syncFileSystem' | 'lock' | 'mount' | 'unmount'>
 /** Whole file systems, and locks. */
 export function linuxFileSystems(calls: LinuxCalls): FileSystems {
   return {
-    syncFileSystem(path) {
+    async syncFileSystem(path) {
       const fd = viaFs(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
       if (fd < 0) return fd;
       try {
-        return calls.syncfs(fd);
+        return await calls.syncfs(fd);
       } finally {
         closeSync(fd);
       }

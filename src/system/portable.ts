@@ -33,7 +33,7 @@ export function openPortableSystem(): System {
     getXattr: unsupported,
     removeXattr: unsupported,
     listXattrs: unsupported,
-    syncFileSystem: unsupported,
+    syncFileSystem: () => Promise.resolve(unsupported()),
     lock: unsupported,
     mount: unsupported,
     unmount: unsupported,

@@ -97,8 +97,8 @@ export interface System {
   removeXattr(dir: Dir, name: Bytes, key: Bytes): number;
   listXattrs(dir: Dir, name: Bytes): Bytes[] | number;
 
-  /** Writes everything of the file system that holds `path` to disk. */
-  syncFileSystem(path: string): number;
+  /** Writes everything of the file system that holds `path` to disk, without stopping this thread meanwhile. */
+  syncFileSystem(path: string): Promise<number>;
   /** Takes or frees an advisory lock on an open file, at once or not at all (-EAGAIN). */
   lock(fd: number, mode: 'shared' | 'exclusive' | 'none'): number;
   mount(type: string, source: string, target: string, options: string): number;

@@ -1,0 +1,46 @@
+import type { LayerLimits } from '../archive/limits.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { engineError } from '../errors/kinds.ts';
+import type { KeyedLock } from '../streams/keyed-lock.ts';
+import type { System } from '../system/system.ts';
+import type { TaskPool } from '../tasks/task-pool.ts';
+import type { BlobStore } from './blobs.ts';
+import type { CommitQueue } from './commit-queue.ts';
+import type { Family } from './family.ts';
+import type { ImageStore } from './image-store.ts';
+import type { Retained } from './retained.ts';
+import type { StoreLock } from './store-lock.ts';
+
+/** What the functions of the graph work with. */
+export interface GraphContext {
+  storeRoot: string;
+  driver: Driver;
+  pool: TaskPool;
+  system: System;
+  store: ImageStore;
+  family: Family;
+  blobs: BlobStore;
+  lock: StoreLock;
+  commits: CommitQueue;
+  /** One registration per id at a time. */
+  ids: KeyedLock;
+  retained: Retained;
+  limits: LayerLimits;
+  readOnly: boolean;
+}
+
+/** How a long call reports, and how it is stopped. */
+export interface WorkOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((counters: { bytesIn: number; bytesOut: number; entries: number }) => void) | undefined;
+  onWarning?: ((warning: { code: string; message: string; entry?: string }) => void) | undefined;
+}
+
+export function refuseReadOnly(context: GraphContext): void {
+  if (!context.readOnly) return;
+  throw engineError(
+    'STORE_READ_ONLY',
+    `the store ${JSON.stringify(context.storeRoot)} is open for reading only; --adopt makes a directory that Docker wrote ours`,
+    { root: context.storeRoot },
+  );
+}

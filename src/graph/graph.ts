@@ -1,0 +1,306 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
+import { DEFAULT_LIMITS, type LayerLimits } from '../archive/limits.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { hasCode } from '../errors/kinds.ts';
+import type { ModernImage } from '../image/image-source.ts';
+import type { V1Image } from '../image/v1-compat.ts';
+import { KeyedLock } from '../streams/keyed-lock.ts';
+import type { System } from '../system/system.ts';
+import type { TaskPool } from '../tasks/task-pool.ts';
+import type { AddedImage, AddImageOptions } from './add-image.ts';
+import { Barrier, type Durability } from './barrier.ts';
+import { BlobStore } from './blobs.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
+import { type CreateOptions, newImage } from './create.ts';
+import { Family } from './family.ts';
+import type { Image, ImageLayer, LayerInfo } from './image.ts';
+import { ImageStore } from './image-store.ts';
+import { IndexStore } from './indexes.ts';
+import { type ExportedLayer, exportLayer } from './layer-export.ts';
+import type { LayerInput } from './layer-input.ts';
+import type { LayerWorks } from './layer-work.ts';
+import { historyOf, layersOf } from './layers.ts';
+import { recover } from './recover.ts';
+import { register, type RegisterOptions } from './register.ts';
+import { removeImage } from './remove.ts';
+import { Retained } from './retained.ts';
+import { StoreLock } from './store-lock.ts';
+import type { TempArchive } from './temp-archive.ts';
+import { tempLayerArchive, type TempArchiveOptions } from './temp-layer-archive.ts';
+import { unpack } from './unpack.ts';
+
+export interface GraphOptions {
+  pool: TaskPool;
+  system: System;
+  durability?: Durability;
+  /** How long to wait for another process that writes, in milliseconds. */
+  lockTimeoutMs?: number;
+  readOnly?: boolean;
+  limits?: LayerLimits;
+  /** Told when another process holds the store. */
+  onWait?: (holder: string) => void;
+  /** Told of an image that is there and cannot be used. */
+  onBroken?: (report: { id: string; message: string }) => void;
+  /** The names of an image: one that has any is only removed by force. */
+  namesOf?: (id: string) => string[];
+}
+
+/**
+ * The store of images and of the parent relation between them; one image is one layer and its JSON. Look-ups are
+ * answered from memory and see what other processes changed; everything that commits is durable when its promise
+ * resolves.
+ */
+export class Graph {
+  /** The directory of the images' metadata, `<store>/graph`. */
+  readonly root: string;
+  readonly driver: Driver;
+  readonly readOnly: boolean;
+  readonly indexes: IndexStore;
+  readonly #context: GraphContext;
+  readonly #works: LayerWorks = new Map();
+  readonly #barrier: Barrier;
+  #namesOf: (id: string) => string[];
+
+  private constructor(context: GraphContext, barrier: Barrier, namesOf: (id: string) => string[]) {
+    this.#context = context;
+    this.#barrier = barrier;
+    this.#namesOf = namesOf;
+    this.root = context.store.root;
+    this.driver = context.driver;
+    this.readOnly = context.readOnly;
+    this.indexes = new IndexStore(context.storeRoot);
+  }
+
+  /** Opens the images in the store `root`, with the driver that has their layers, and removes what a crash left. */
+  static async open(root: string, driver: Driver, options: GraphOptions): Promise<Graph> {
+    const storeRoot = resolve(root);
+    const { pool, system, durability = 'batch', readOnly = false, limits = DEFAULT_LIMITS } = options;
+    const store = new ImageStore(join(storeRoot, 'graph'), system);
+    if (!readOnly) await mkdir(store.root, { recursive: true, mode: 0o700 });
+    const family = new Family(store, options.onBroken ?? (() => {}));
+    const lock = new StoreLock(storeRoot, {
+      flock: (fd, mode) => system.lock(fd, mode),
+      timeoutMs: options.lockTimeoutMs ?? 30_000,
+      onWait: options.onWait,
+    });
+    const barrier = new Barrier(storeRoot, system, durability);
+    const blobs = new BlobStore(storeRoot);
+    const context: GraphContext = {
+      storeRoot,
+      driver,
+      pool,
+      system,
+      store,
+      family,
+      blobs,
+      lock,
+      commits: new CommitQueue({ store, family, lock, barrier, blobs, durability }),
+      ids: new KeyedLock(),
+      retained: new Retained(),
+      limits,
+      readOnly,
+    };
+    if (!readOnly) await recover(context);
+    family.refresh();
+    return new Graph(context, barrier, options.namesOf ?? (() => []));
+  }
+
+  /** Tells the graph who knows the names of its images. */
+  nameImagesBy(namesOf: (id: string) => string[]): void {
+    this.#namesOf = namesOf;
+  }
+
+  /**
+   * An image by its id or a prefix of it; a whole id always wins. A size that was never counted is counted and noted.
+   * Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS, INVALID_ARGUMENT for an empty name.
+   */
+  async get(name: string): Promise<Image> {
+    const image = this.#family().image(this.#family().resolve(name))!;
+    return image.size >= 0 ? image : this.#count(image);
+  }
+
+  /** Whether there is an image with this id or prefix. */
+  exists(name: string): Promise<boolean> {
+    return this.get(name).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Every image, by id, in the order of the ids. */
+  async *map(): AsyncGenerator<[id: string, image: Image]> {
+    for (const id of this.#family().ids()) {
+      const image = this.#context.family.image(id);
+      if (image !== undefined) yield [id, image];
+    }
+  }
+
+  /** Parent id → the images built on it, for every parent in the graph. */
+  async *byParent(): AsyncGenerator<[parent: string, children: Image[]]> {
+    const family = this.#family();
+    for (const id of family.ids()) {
+      const children = family.children(id).flatMap((child) => family.image(child) ?? []);
+      if (children.length > 0) yield [id, children];
+    }
+  }
+
+  /** The images that none is built on, in the order of their ids. */
+  async *heads(): AsyncGenerator<Image> {
+    const family = this.#family();
+    for (const id of family.ids()) {
+      const image = family.image(id);
+      if (image !== undefined && !family.hasChildren(id)) yield image;
+    }
+  }
+
+  /**
+   * Removes an image and its layer. Throws IMAGE_NOT_FOUND, IMAGE_HAS_CHILDREN always, IMAGE_HAS_NAMES without `force`,
+   * IMAGE_IN_USE. Answers the id.
+   */
+  delete(name: string, options: { force?: boolean } = {}): Promise<string> {
+    return removeImage(this.#context, name, { namesOf: this.#namesOf, force: options.force ?? false });
+  }
+
+  hasChildren(id: string): boolean {
+    return this.#family().hasChildren(id);
+  }
+
+  /** The directory with an image's metadata. */
+  imageRoot(id: string): string {
+    return this.#context.store.imageRoot(id);
+  }
+
+  /** Whether an error means that the image asked for does not exist. */
+  isNotExist(error: unknown): boolean {
+    return hasCode(error, 'IMAGE_NOT_FOUND');
+  }
+
+  /** A new directory for unfinished work, below `_tmp`. Remove it by its `remove`. */
+  mktemp(): Promise<{ path: string; remove(): Promise<void> }> {
+    refuseReadOnly(this.#context);
+    return this.#context.store.stage();
+  }
+
+  /**
+   * Registers an image with its layer. With `json` those bytes are stored as they are; without, the image is written as
+   * Docker 0.11 writes its own. The same image again is no error, another one under a taken id is IMAGE_ID_TAKEN.
+   */
+  async register(image: Partial<V1Image> & { id: string }, layer: LayerInput, options: RegisterOptions = {}): Promise<Image> {
+    return (await register(this.#context, image, layer, options)).image;
+  }
+
+  /** As `register`; also says whether the image was there already. */
+  registerOnce(
+    image: Partial<V1Image> & { id: string },
+    layer: LayerInput,
+    options: RegisterOptions = {},
+  ): Promise<{ image: Image; reused: boolean }> {
+    return register(this.#context, image, layer, options);
+  }
+
+  /** Makes a new image of a changeset (null: no changes), on top of `parent`. */
+  async create(layer: LayerInput, options: CreateOptions & WorkOptions = {}): Promise<Image> {
+    const parent = options.parent === undefined ? undefined : (await this.get(options.parent)).id;
+    return this.register(newImage({ ...options, parent }), layer, options);
+  }
+
+  /** A layer as a temporary file; see `TempArchive`. Of a head its top layer is meant. */
+  tempLayerArchive(
+    name: string,
+    compression: OutputCompression | CompressionProfile = 'none',
+    options: TempArchiveOptions = {},
+  ): Promise<TempArchive> {
+    return tempLayerArchive(this.#context, name, compression, options);
+  }
+
+  /** Adds a content-addressed image with all its layers; see `addImage`. */
+  async addImage(image: ModernImage, options: AddImageOptions): Promise<AddedImage> {
+    const { addImage } = await import('./add-image.ts');
+    return addImage(this.#context, this.#works, image, options);
+  }
+
+  /** Removes those of these images, the last first, that nothing is built on and nobody uses. */
+  async removeUnneeded(ids: readonly string[]): Promise<void> {
+    const { removeUnneeded } = await import('./remove.ts');
+    await removeUnneeded(this.#context, ids);
+  }
+
+  /** Writes one layer into a new file; see `exportLayer`. */
+  exportLayer(id: string, profile: CompressionProfile, to: string, options: WorkOptions = {}): Promise<ExportedLayer> {
+    return exportLayer(this.#context, id, profile, to, options);
+  }
+
+  /** The real layers of an image, base first. */
+  layersOf(id: string, options: WorkOptions = {}): Promise<ImageLayer[]> {
+    this.#context.family.refresh();
+    return layersOf(this.#context, id, options);
+  }
+
+  /** The image and its ancestors, itself first. Throws CHAIN_INVALID where the chain is broken. */
+  history(id: string): Image[] {
+    this.#context.family.refresh();
+    return historyOf(this.#context, id);
+  }
+
+  /** The JSON of an image, byte for byte. */
+  rawJson(id: string): Promise<Buffer> {
+    return this.#context.store.rawJson(id);
+  }
+
+  /** The config of a content-addressed image, byte for byte; null for others. */
+  configOf(id: string): Promise<Buffer | null> {
+    return this.#context.store.config(id);
+  }
+
+  /** The manifest that came with an image, byte for byte. */
+  manifestOf(id: string): Promise<Buffer | null> {
+    return this.#context.store.manifest(id);
+  }
+
+  infoOf(id: string): Promise<LayerInfo | null> {
+    return this.#context.store.info(id);
+  }
+
+  get blobs(): BlobStore {
+    return this.#context.blobs;
+  }
+
+  /** The whole file tree of an image, in a directory that is made or empty. Answers the number of entries applied. */
+  unpack(id: string, dir: string, options: WorkOptions = {}): Promise<number> {
+    this.#context.family.refresh();
+    return unpack(this.#context, id, dir, options);
+  }
+
+  /** Runs `work` while no other process writes the store. */
+  exclusive<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    refuseReadOnly(this.#context);
+    return this.#context.lock.exclusive(work, signal);
+  }
+
+  /** Resolves when everything that was committed before is on the disk. */
+  barrier(): Promise<void> {
+    return this.#barrier.pass();
+  }
+
+  async close(): Promise<void> {
+    await this.driver.close();
+  }
+
+  #family(): Family {
+    this.#context.family.refresh();
+    return this.#context.family;
+  }
+
+  /** Docker left images without `layersize`; the original counted them when they were first asked for. */
+  async #count(image: Image): Promise<Image> {
+    const { driver, pool, store, family } = this.#context;
+    const mount = await driver.mount(image.id, image.parent === '' ? null : image.parent);
+    const { size } = await pool.run('layer.size', { mount }, { job: image.id });
+    if (!this.readOnly) await store.writeSize(image.id, size);
+    family.sized(image.id, size);
+    return { ...image, size };
+  }
+}

@@ -1,0 +1,79 @@
+import { open, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { expansionLimits } from '../archive/limits.ts';
+import type { TarSource } from '../archive/tar-source.ts';
+import type { Compression } from '../compression/codec.ts';
+import { DETECT_BYTES, detectCompression } from '../compression/detect.ts';
+import { engineError } from '../errors/kinds.ts';
+import type { BlobRef } from '../streams/blob-ref.ts';
+import { type ByteSource, spoolToFile } from '../streams/spool.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
+
+/** A layer as callers give it: the path of a tar, a range of a file, a stream of its bytes, or null for none. */
+export type LayerInput = string | BlobRef | ByteSource | TarSource | null;
+
+/** A layer that a thread can read. */
+export interface PreparedLayer {
+  source: TarSource;
+  /** As the first bytes say; `none` for what is not a blob. */
+  compression: Compression;
+}
+
+/** Gets a layer ready for a thread: streams are written into `dir`, xz and bzip2 are unpacked there. */
+export async function prepareLayer(
+  context: GraphContext,
+  input: LayerInput,
+  dir: string,
+  options: WorkOptions,
+): Promise<PreparedLayer> {
+  if (input === null) return { source: { from: 'empty' }, compression: 'none' };
+  if (typeof input === 'string') return prepareBlob(context, { path: input }, dir, options);
+  if (isTarSource(input)) {
+    return input.from === 'blob' ? prepareBlob(context, input.blob, dir, options) : { source: input, compression: 'none' };
+  }
+  if (!isStream(input)) return prepareBlob(context, input, dir, options);
+  const { path } = await spoolToFile(input, join(dir, 'spooled'), {
+    maxBytes: context.limits.layerBytes,
+    signal: options.signal,
+  });
+  return prepareBlob(context, { path }, dir, options);
+}
+
+async function prepareBlob(
+  context: GraphContext,
+  given: BlobRef,
+  dir: string,
+  options: WorkOptions,
+): Promise<PreparedLayer> {
+  // Threads open nothing through a link, so that they can never be led elsewhere.
+  const blob = { ...given, path: await realpath(given.path) };
+  if (!(await stat(blob.path)).isFile()) {
+    throw engineError('INVALID_ARGUMENT', `a layer is a file: ${JSON.stringify(given.path)}`, { argument: given.path });
+  }
+  const compression = detectCompression(await firstBytes(blob));
+  if (compression !== 'xz' && compression !== 'bzip2') return { source: { from: 'blob', blob }, compression };
+  const { unpackWithProgram } = await import('../compression/external.ts');
+  const to = join(dir, 'unpacked');
+  await unpackWithProgram({ blob, compression, to, limits: expansionLimits(context.limits), signal: options.signal });
+  return { source: { from: 'blob', blob: { path: to } }, compression };
+}
+
+async function firstBytes({ path, offset = 0, length }: BlobRef): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(Math.min(DETECT_BYTES, length ?? DETECT_BYTES));
+    const { bytesRead } = await file.read(head, 0, head.length, offset);
+    return head.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function isTarSource(input: Exclude<LayerInput, string | null>): input is TarSource {
+  return 'from' in input && typeof input.from === 'string';
+}
+
+function isStream(input: Exclude<LayerInput, string | null | TarSource>): input is ByteSource {
+  return input instanceof Readable || Symbol.asyncIterator in input;
+}

@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import { engineError, hasCode } from '../errors/kinds.ts';
+import { errnoOf } from '../errors/system-error.ts';
+import { isShortId, truncateId } from '../identity/image-id.ts';
+import {
+  DEFAULT_TAG,
+  familiarName,
+  imageReference,
+  parseRepositoryTag,
+  validateReference,
+  validateRepository,
+} from '../identity/reference.ts';
+import { decodeRepositories, encodeRepositories, type Repositories } from '../image/v1-compat.ts';
+import { writeFileAtomic } from '../streams/atomic-file.ts';
+import { generationOf } from './generation.ts';
+import type { Image } from './image.ts';
+
+export { DEFAULT_TAG };
+
+/** The tags of one repository: tag or digest → image id. */
+export type Repository = ReadonlyMap<string, string>;
+
+/** What the tag store needs of the graph. */
+export interface TaggedGraph {
+  /** An image by its id or a prefix of it. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS. */
+  get(name: string): Promise<Image>;
+  /** Runs `work` while no other process writes the store. */
+  exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
+  /** Nothing may be acknowledged before what was committed is on the disk. */
+  barrier(): Promise<void>;
+  readonly readOnly: boolean;
+}
+
+/** A change of the repositories, applied under the store's lock to what the file says then. */
+type Change = (repositories: Repositories) => void;
+
+interface Pending {
+  change: Change;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Names for images, in Docker's file `repositories-<driver>`. Every change is made to what the file says at that moment,
+ * under the store's lock, and is durable when its promise resolves; changes that arrive together share one write.
+ */
+export class TagStore {
+  readonly path: string;
+  readonly #graph: TaggedGraph;
+  #repositories: Repositories = new Map();
+  #generation = '';
+  readonly #pending: Pending[] = [];
+  #saving: Promise<void> | null = null;
+
+  private constructor(path: string, graph: TaggedGraph) {
+    this.path = path;
+    this.#graph = graph;
+  }
+
+  /** Opens the file, which is made when it is missing. Throws JSON_INVALID when it is damaged. */
+  static async open(path: string, graph: TaggedGraph): Promise<TagStore> {
+    const store = new TagStore(path, graph);
+    await store.reload();
+    if (store.#generation === 'absent' && !graph.readOnly) await store.save();
+    return store;
+  }
+
+  /** Every repository with its tags, as a copy. */
+  get repositories(): Repositories {
+    this.#refresh();
+    return copyOf(this.#repositories);
+  }
+
+  /**
+   * Gives an image a name. `imageName` is an id, a prefix of one or another name. A tag that is there already is a
+   * TAG_TAKEN conflict unless `force` is set, also when it names the same image. Throws INVALID_NAME, INVALID_TAG,
+   * IMAGE_NOT_FOUND.
+   */
+  async set(repository: string, tag: string, imageName: string, force = false): Promise<void> {
+    const image = await this.lookupImage(imageName);
+    const reference = tag === '' ? DEFAULT_TAG : tag;
+    const name = validateRepository(repository);
+    validateReference(reference);
+    await this.#graph.barrier();
+    await this.#change((repositories) => {
+      const tags = repositories.get(name) ?? new Map<string, string>();
+      const old = tags.get(reference);
+      if (old !== undefined && !force) throw tagTaken(name, reference, old);
+      repositories.set(name, tags.set(reference, image.id));
+    });
+  }
+
+  /** The tags of a repository as a copy, or null. */
+  get(repository: string): Repository | null {
+    this.#refresh();
+    const tags = this.#repositories.get(familiarName(repository));
+    return tags === undefined ? null : new Map(tags);
+  }
+
+  /** The image of a repository by tag, digest, or an id of at least 12 characters; null when nothing has that name. */
+  async getImage(repository: string, tagOrId: string): Promise<Image | null> {
+    const tags = this.get(repository);
+    if (tags === null) return null;
+    const exact = tags.get(tagOrId);
+    if (exact !== undefined) return this.#graph.get(exact);
+    if (!isShortId(tagOrId.slice(0, 12))) return null;
+    const matches = [...new Set(tags.values())].filter((id) => id.startsWith(tagOrId)).sort();
+    if (matches.length > 1) throw ambiguous(tagOrId, matches);
+    return matches[0] === undefined ? null : this.#graph.get(matches[0]);
+  }
+
+  /**
+   * The image with this name: `repository`, `repository:tag`, `repository@digest`, an id or a prefix of one. A tag whose
+   * image has gone names nothing. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS.
+   */
+  async lookupImage(name: string): Promise<Image> {
+    const { repository, reference } = parseRepositoryTag(name);
+    const tagged = await this.#tagged(repository, reference === '' ? DEFAULT_TAG : reference);
+    return tagged ?? this.#graph.get(name);
+  }
+
+  /**
+   * Removes a tag, or with an empty one the whole repository. Throws TAG_NOT_FOUND. Answers true, as the original did
+   * for what it removed.
+   */
+  async delete(repository: string, tag = ''): Promise<boolean> {
+    const name = familiarName(repository);
+    await this.#change((repositories) => {
+      const tags = repositories.get(name);
+      if (tags === undefined || (tag !== '' && !tags.delete(tag))) throw tagNotFound(name, tag);
+      if (tag === '' || tags.size === 0) repositories.delete(name);
+    });
+    return true;
+  }
+
+  /** Removes every name of an image; answers them. */
+  async deleteAll(id: string): Promise<string[]> {
+    let removed: string[] = [];
+    await this.#change((repositories) => {
+      removed = namesById(repositories).get(id) ?? [];
+      for (const [name, tags] of repositories) {
+        for (const [tag, tagged] of tags) if (tagged === id) tags.delete(tag);
+        if (tags.size === 0) repositories.delete(name);
+      }
+    });
+    return removed;
+  }
+
+  /** Image id → its names, sorted. */
+  byId(): Map<string, string[]> {
+    this.#refresh();
+    return namesById(this.#repositories);
+  }
+
+  /** The first name of an image, or the short form of its id. */
+  imageName(id: string): string {
+    return this.byId().get(id)?.[0] ?? truncateId(id);
+  }
+
+  /** Reads the file again. */
+  reload(): Promise<void> {
+    this.#generation = generationOf(this.path);
+    try {
+      this.#load(readFileSync(this.path));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') return Promise.reject(error);
+      this.#repositories = new Map();
+    }
+    return Promise.resolve();
+  }
+
+  /** Writes the file again, with what it says now. */
+  async save(): Promise<void> {
+    await this.#change(() => {});
+  }
+
+  async #tagged(repository: string, reference: string): Promise<Image | null> {
+    try {
+      return await this.getImage(repository, reference);
+    } catch (error) {
+      if (hasCode(error, 'IMAGE_NOT_FOUND')) return null;
+      throw error;
+    }
+  }
+
+  /** What another process wrote is seen before anything is answered. */
+  #refresh(): void {
+    const generation = generationOf(this.path);
+    if (generation === this.#generation || generation === 'absent') return;
+    this.#generation = generation;
+    this.#load(readFileSync(this.path));
+  }
+
+  #load(raw: Buffer): void {
+    this.#repositories = decodeRepositories(raw);
+  }
+
+  #change(change: Change): Promise<void> {
+    if (this.#graph.readOnly) {
+      throw engineError('STORE_READ_ONLY', `${JSON.stringify(this.path)} is open for reading only`, { root: this.path });
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ change, resolve, reject });
+      this.#saving ??= this.#saveAll();
+    });
+  }
+
+  async #saveAll(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) await this.#graph.exclusive(() => this.#saveTogether(this.#pending.splice(0)));
+    } catch (error) {
+      for (const waiting of this.#pending.splice(0)) waiting.reject(error);
+    } finally {
+      this.#saving = null;
+    }
+  }
+
+  async #saveTogether(batch: Pending[]): Promise<void> {
+    try {
+      await this.#saveBatch(batch);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    }
+  }
+
+  async #saveBatch(batch: Pending[]): Promise<void> {
+    this.#refresh();
+    const next = copyOf(this.#repositories);
+    const made = batch.filter(({ change, reject }) => {
+      try {
+        change(next);
+        return true;
+      } catch (error) {
+        reject(error);
+        return false;
+      }
+    });
+    if (made.length === 0) return;
+    await writeFileAtomic(this.path, encodeRepositories(next));
+    this.#repositories = next;
+    this.#generation = generationOf(this.path);
+    for (const { resolve } of made) resolve();
+  }
+}
+
+function namesById(repositories: Repositories): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const [repository, tags] of repositories) {
+    for (const [tag, id] of tags) {
+      const list = names.get(id);
+      if (list === undefined) names.set(id, [imageReference(repository, tag)]);
+      else list.push(imageReference(repository, tag));
+    }
+  }
+  for (const list of names.values()) list.sort();
+  return names;
+}
+
+function copyOf(repositories: Repositories): Repositories {
+  return new Map([...repositories].map(([name, tags]) => [name, new Map(tags)]));
+}
+
+function tagTaken(repository: string, tag: string, id: string): Error {
+  return engineError(
+    'TAG_TAKEN',
+    `the tag ${imageReference(repository, tag)} is already set to image ${truncateId(id)}; use force to move it`,
+    { repository, tag, id },
+  );
+}
+
+function tagNotFound(repository: string, tag: string): Error {
+  if (tag === '') return engineError('TAG_NOT_FOUND', `no such repository: ${JSON.stringify(repository)}`, { repository });
+  return engineError('TAG_NOT_FOUND', `no such tag: ${JSON.stringify(imageReference(repository, tag))}`, { repository, tag });
+}
+
+function ambiguous(prefix: string, matches: string[]): Error {
+  return engineError('ID_AMBIGUOUS', `several images of the repository have ids that begin with ${prefix}`, {
+    prefix,
+    matches: matches.slice(0, 10),
+  });
+}

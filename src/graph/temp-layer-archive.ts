@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { profileFor } from '../compression/codecs.ts';
+import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
+import { engineError } from '../errors/kinds.ts';
+import { truncateId } from '../identity/image-id.ts';
+import type { StreamFormatter } from '../reporting/stream-formatter.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
+import { exportLayer } from './layer-export.ts';
+import { topLayerOf } from './layers.ts';
+import { TempArchive } from './temp-archive.ts';
+
+export interface TempArchiveOptions extends WorkOptions {
+  /** Writes Docker's progress to `output`; both or neither. */
+  formatter?: StreamFormatter | undefined;
+  output?: Writable | undefined;
+}
+
+const ACTION = 'Buffering to disk';
+/** Docker tells again after this many bytes. */
+const STEP_BYTES = 512 * 1024;
+
+/**
+ * Makes a layer, packed, in a temporary file. `name` is an id or a prefix; of a head its top layer is meant.
+ * Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS, DIFF_ID_MISMATCH when the store is damaged.
+ */
+export async function tempLayerArchive(
+  context: GraphContext,
+  name: string,
+  compression: OutputCompression | CompressionProfile,
+  options: TempArchiveOptions = {},
+): Promise<TempArchive> {
+  context.family.refresh();
+  const id = await topLayerOf(context, context.family.resolve(name));
+  if (id === null) throw engineError('INVALID_ARGUMENT', `image ${name} has no layers`, { argument: name });
+  const profile = typeof compression === 'string' ? profileFor({ compression }) : compression;
+  const staging = await context.store.stage();
+  try {
+    const path = join(staging.path, 'layer');
+    const progress = progressWriter(truncateId(id), options);
+    const { diffId, tarSize, blob } = await exportLayer(context, id, profile, path, {
+      ...options,
+      onProgress: (counters) => {
+        progress.tell(counters.bytesIn);
+        options.onProgress?.(counters);
+      },
+    });
+    progress.end(tarSize);
+    return new TempArchive({ path, ...blob, diffId, compression: profile.compression }, () => staging.remove());
+  } catch (error) {
+    await staging.remove();
+    throw error;
+  }
+}
+
+/** The messages of the original: the bytes so far now and then and at the end, then a line without a bar. */
+function progressWriter(id: string, { formatter, output }: TempArchiveOptions): { tell(bytes: number): void; end(bytes: number): void } {
+  if (formatter === undefined || output === undefined) return { tell: () => {}, end: () => {} };
+  const start = Math.floor(Date.now() / 1000);
+  let last = 0;
+  const write = (current: number): void => {
+    output.write(formatter.formatProgress(id, ACTION, { current, total: 0, start }));
+  };
+  return {
+    tell: (bytes) => {
+      if (bytes - last <= STEP_BYTES) return;
+      last = bytes;
+      write(bytes);
+    },
+    end: (bytes) => {
+      write(bytes);
+      write(0);
+    },
+  };
+}

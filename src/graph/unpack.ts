@@ -1,0 +1,32 @@
+import { mkdir, readdir, realpath } from 'node:fs/promises';
+import type { TarSource } from '../archive/tar-source.ts';
+import { engineError } from '../errors/kinds.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
+import { layerSource } from './layer-source.ts';
+import { historyOf, isHead } from './layers.ts';
+
+/**
+ * Makes the whole file tree of an image in `dir`, which is made or must be empty. Throws DIRECTORY_NOT_EMPTY; what was
+ * written before a failure stays, for it is the caller's directory.
+ */
+export async function unpack(context: GraphContext, id: string, dir: string, options: WorkOptions = {}): Promise<number> {
+  const target = await emptyDirectory(dir);
+  const images = historyOf(context, id).reverse();
+  const releases = images.map((image) => context.retained.retain(image.id));
+  try {
+    const layers: TarSource[] = [];
+    for (const image of images) if (!(await isHead(context, image.id))) layers.push(await layerSource(context, image.id));
+    const input = { layers, dir: target, limits: context.limits };
+    return (await context.pool.run('tree.unpack', input, { ...options, job: id })).entries;
+  } finally {
+    for (const release of releases) release();
+  }
+}
+
+async function emptyDirectory(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  const target = await realpath(dir);
+  if ((await readdir(target)).length === 0) return target;
+  const message = `the directory ${JSON.stringify(dir)} is not empty; give one that is empty or does not exist`;
+  throw engineError('DIRECTORY_NOT_EMPTY', message, { path: dir });
+}
