@@ -50,14 +50,24 @@ export async function unpackWithProgram(work: ExternalUnpacking): Promise<{ size
 async function find(compression: 'xz' | 'bzip2'): Promise<string> {
   for (const directory of DIRECTORIES) {
     const path = `${directory}/${compression}`;
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   const { package: debian } = PROGRAMS[compression];
   const message = `reading ${compression} needs the program ${compression} (Debian package ${debian}), which is not installed`;
   throw engineError('PROGRAM_MISSING', message, { program: compression, package: debian });
 }
 
-async function run(program: string, work: ExternalUnpacking, output: Awaited<ReturnType<typeof open>>): Promise<number> {
+async function run(
+  program: string,
+  work: ExternalUnpacking,
+  output: Awaited<ReturnType<typeof open>>,
+): Promise<number> {
   const { blob, compression, limits, signal } = work;
   const child = spawn(program, PROGRAMS[compression].args, { stdio: 'pipe', env: { LC_ALL: 'C' }, cwd: '/' });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));

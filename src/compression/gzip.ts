@@ -15,7 +15,10 @@ export type DeflateBlock = (block: Buffer, level: number, sink: ByteSink) => voi
 const SLICE = 64 * 1024;
 const SMALL_SLICE = 16 * 1024;
 const SUSPICIOUS_RATIO = 64;
-/** The decoder's own output buffer: what usual slices grow to, so that no second one is made for them. */
+/**
+ * The decoder's own output buffer. A 49 MB layer of 128 MB: 0.29 s with zlib's usual 16 KiB, 0.24 s with 256 KiB (and
+ * 0.22 s for zlib's handle without minizlib around it); zstd's decoder takes 0.12 s for the same layer.
+ */
 const OUTPUT = 256 * 1024;
 
 const PAKO_OUTPUT = 64 * 1024;
