@@ -21,15 +21,10 @@ export interface Driver {
   exists(id: string): Promise<boolean>;
 
   /**
-   * Starts a layer in a staging directory of its own, stacked on `parent` (null for a base). With `parentReady` false
-   * the parent's tree is not committed yet: a driver that needs it (vfs) refuses with LAYER_NOT_FOUND; one that does
-   * not answers a mount with no lowers. Nothing is visible until `commit`.
+   * Starts a layer in a staging directory of its own, stacked on `parent` (null for a base). Nothing is visible until
+   * `commit`. Throws LAYER_NOT_FOUND for a parent that is not there, CANCELLED when the signal aborts.
    */
-  stage(
-    id: string,
-    parent: string | null,
-    options?: { parentReady?: boolean; signal?: AbortSignal },
-  ): Promise<StagedLayer>;
+  stage(id: string, parent: string | null, options?: StageOptions): Promise<StagedLayer>;
 
   /** Whether `stage` can start before the parent is committed. */
   readonly appliesInAnyOrder: boolean;
@@ -62,6 +57,15 @@ export interface Driver {
   status(): [key: string, value: string][];
   /** Unmounts what is still mounted. */
   close(): Promise<void>;
+}
+
+export interface StageOptions {
+  /**
+   * False when the parent is not committed yet: a driver that needs its tree (vfs) refuses with LAYER_NOT_FOUND; one
+   * that does not answers a mount with no lowers.
+   */
+  parentReady?: boolean;
+  signal?: AbortSignal;
 }
 
 /** A layer being filled. Exactly one of `commit` and `discard` ends it. */

@@ -2,9 +2,10 @@ import { chmod, mkdir, opendir } from 'node:fs/promises';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import { engineError } from '../errors/kinds.ts';
 import { validateImageId } from '../identity/image-id.ts';
+import { throwIfAborted } from '../streams/abort.ts';
 import { openSystem } from '../system/select.ts';
 import type { System } from '../system/system.ts';
-import type { Driver, DriverContext, StagedLayer } from './driver.ts';
+import type { Driver, DriverContext, StageOptions, StagedLayer } from './driver.ts';
 import { ROOT_MODE, isDirectory, layerIdsIn, layerNotFound, moveIntoPlace, refuseReadOnly } from './layer-directory.ts';
 import { MergedViews } from './merged-views.ts';
 import {
@@ -51,8 +52,9 @@ class Overlay2 implements Driver {
     return isDirectory(`${this.#path(id)}/diff`);
   }
 
-  async stage(id: string, parent: string | null, options: { parentReady?: boolean } = {}): Promise<StagedLayer> {
+  async stage(id: string, parent: string | null, options: StageOptions = {}): Promise<StagedLayer> {
     refuseReadOnly(this.#readOnly, this.#home);
+    throwIfAborted(options.signal);
     validateImageId(id);
     const below = parent !== null && options.parentReady !== false ? await this.mount(parent) : null;
     const lowers = below === null ? [] : [below.dir, ...below.lowers];

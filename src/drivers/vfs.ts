@@ -1,9 +1,10 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import { validateImageId } from '../identity/image-id.ts';
+import { throwIfAborted } from '../streams/abort.ts';
 import { openSystem } from '../system/select.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
-import type { Driver, DriverContext, StagedLayer } from './driver.ts';
+import type { Driver, DriverContext, StageOptions, StagedLayer } from './driver.ts';
 import { ROOT_MODE, isDirectory, layerIdsIn, layerNotFound, moveIntoPlace, refuseReadOnly } from './layer-directory.ts';
 import { StagingArea } from './staging.ts';
 
@@ -38,8 +39,9 @@ class Vfs implements Driver {
     return isDirectory(this.#path(id));
   }
 
-  async stage(id: string, parent: string | null, options: { signal?: AbortSignal } = {}): Promise<StagedLayer> {
+  async stage(id: string, parent: string | null, options: StageOptions = {}): Promise<StagedLayer> {
     refuseReadOnly(this.#readOnly, this.#home);
+    throwIfAborted(options.signal);
     const target = this.#path(id);
     const below = parent === null ? null : await this.#existing(parent);
     return this.#staging.begin({
