@@ -1,25 +1,30 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, constants, open, rm } from 'node:fs/promises';
+import { accessSync, constants, createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { engineError } from '../errors/kinds.ts';
+import { fromSystemError } from '../errors/system-error.ts';
+import { digestAlgorithm } from '../identity/digest.ts';
 import { cancelled, onAbort } from '../streams/abort.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { ExpansionLimits } from './codec.ts';
 import { checkExpansion, invalidStream } from './expansion.ts';
 
-/** Programs are taken from the system's own directories only, never from where PATH leads. */
+/** Programs come from the system's own directories, never from wherever PATH leads. */
 const DIRECTORIES = ['/usr/bin', '/bin'];
-/** Largest dictionaries that xz makes by itself (level 9) need 65 MiB to unpack. */
-const XZ_MEMORY = '256MiB';
-/** What a program says about its failure is a line. */
-const STDERR_BYTES = 4096;
+/** What a program has to say about its failure is a line or two. */
+const COMPLAINT_BYTES = 4096;
 
-const PROGRAMS: Readonly<Record<'xz' | 'bzip2', { package: string; args: string[] }>> = {
-  xz: { package: 'xz-utils', args: ['-d', '-c', '-q', `--memlimit-decompress=${XZ_MEMORY}`] },
-  bzip2: { package: 'bzip2', args: ['-d', '-c', '-q'] },
-};
+/**
+ * What is run for each compression. The largest dictionary that xz makes by itself (level 9) needs 65 MiB to unpack; a
+ * hostile one could ask for 1.5 GiB.
+ */
+const PROGRAMS = {
+  xz: { debian: 'xz-utils', args: ['-d', '-c', '-q', '--format=xz', '--memlimit-decompress=256MiB'] },
+  bzip2: { debian: 'bzip2', args: ['-d', '-c', '-q'] },
+} as const;
 
 export interface ExternalUnpacking {
   blob: BlobRef;
@@ -30,106 +35,136 @@ export interface ExternalUnpacking {
   signal?: AbortSignal | undefined;
 }
 
+/** Bytes that went into the program, counted as they go, and their hash. */
+interface Feeding {
+  bytes: number;
+  readonly hash: ReturnType<typeof createHash>;
+}
+
 /**
- * Unpacks xz or bzip2 with the system's program, on the main thread. Throws PROGRAM_MISSING, COMPRESSION_INVALID,
- * LIMIT_EXCEEDED, DIGEST_MISMATCH, CANCELLED; the program has ended in every case.
+ * Unpacks xz or bzip2 with the system's program, on the main thread: a worker that waits for a pipe could not be
+ * stopped. Throws PROGRAM_MISSING, COMPRESSION_INVALID, LIMIT_EXCEEDED, SIZE_MISMATCH, DIGEST_MISMATCH, CANCELLED. The
+ * program has ended in every case.
  */
 export async function unpackWithProgram(work: ExternalUnpacking): Promise<{ size: number }> {
-  const program = await find(work.compression);
+  const program = find(work.compression);
+  if (work.signal?.aborted === true) throw cancelled(work.signal);
   const output = await open(work.to, 'wx', 0o600);
   try {
-    return { size: await run(program, work, output) };
+    return { size: await run(program, work, output.createWriteStream()) };
   } catch (error) {
     await rm(work.to, { force: true });
-    throw error;
-  } finally {
-    await output.close();
+    throw fromSystemError(error) ?? error;
   }
 }
 
-async function find(compression: 'xz' | 'bzip2'): Promise<string> {
-  for (const directory of DIRECTORIES) {
-    const path = `${directory}/${compression}`;
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
-  const { package: debian } = PROGRAMS[compression];
-  const message = `reading ${compression} needs the program ${compression} (Debian package ${debian}), which is not installed`;
+function find(compression: 'xz' | 'bzip2'): string {
+  const found = DIRECTORIES.map((directory) => `${directory}/${compression}`).find(isExecutable);
+  if (found !== undefined) return found;
+  const { debian } = PROGRAMS[compression];
+  const message = `reading ${compression} needs the program ${compression}: install the package ${debian} (its Debian name)`;
   throw engineError('PROGRAM_MISSING', message, { program: compression, package: debian });
 }
 
-async function run(
-  program: string,
-  work: ExternalUnpacking,
-  output: Awaited<ReturnType<typeof open>>,
-): Promise<number> {
-  const { blob, compression, limits, signal } = work;
-  const child = spawn(program, PROGRAMS[compression].args, { stdio: 'pipe', env: { LC_ALL: 'C' }, cwd: '/' });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  child.once('error', () => {});
-  const deafen = onAbort(signal, () => child.kill('SIGKILL'));
-  let complaint = '';
-  child.stderr.on('data', (text: Buffer) => {
-    if (complaint.length < STDERR_BYTES) complaint += text.toString('utf8');
-  });
-  const fed = feed(blob, child.stdin);
+function isExecutable(path: string): boolean {
   try {
-    let size = 0;
-    let failure: unknown = null;
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      // After a failure the rest is still read, so that the program can end.
-      if (failure !== null) continue;
-      try {
-        size += chunk.length;
-        checkExpansion(fed.bytes(), size, limits);
-        await output.writeFile(chunk);
-      } catch (error) {
-        failure = error;
-        child.kill('SIGKILL');
-      }
-    }
-    const code = await ended;
-    if (signal?.aborted === true) throw cancelled(signal);
-    if (failure !== null) throw failure;
-    if (code !== 0) throw invalidStream(compression, complaint.trim() || `${compression} ended with ${String(code)}`);
-    await fed.done;
-    fed.check();
-    return size;
-  } finally {
-    deafen();
-    child.kill('SIGKILL');
-    await ended;
-    await fed.done.catch(() => {});
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-/** Writes the blob to the program and hashes it on the way. A program that stops reading is told by its exit code. */
-function feed(blob: BlobRef, stdin: NodeJS.WritableStream): { done: Promise<void>; bytes(): number; check(): void } {
+/** Feeds, keeps and waits side by side; the first that fails ends the program, and with it the other two. */
+async function run(program: string, work: ExternalUnpacking, output: Writable): Promise<number> {
+  const { blob, compression, limits, signal } = work;
+  const child = spawn(program, PROGRAMS[compression].args, { stdio: 'pipe', env: { LC_ALL: 'C' }, cwd: '/' });
+  const feeding: Feeding = {
+    bytes: 0,
+    hash: createHash(blob.digest === undefined ? 'sha256' : digestAlgorithm(blob.digest)),
+  };
+  const complaint = listen(child.stderr);
+  const orKill = <Value>(part: Promise<Value>): Promise<Value> =>
+    part.catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw error;
+    });
+  const deafen = onAbort(signal, () => child.kill('SIGKILL'));
+  const [kept, fed, ended] = await Promise.allSettled([
+    orKill(keep(child.stdout, output, (size) => checkExpansion(feeding.bytes, size, limits))),
+    orKill(feed(blob, child.stdin, feeding)),
+    exitOf(child),
+  ]);
+  deafen();
+  if (signal?.aborted === true) throw cancelled(signal);
+  if (ended.status === 'rejected') throw ended.reason;
+  if (fed.status === 'rejected') throw fed.reason;
+  if (kept.status === 'rejected') throw kept.reason;
+  if (ended.value !== 0) throw invalidStream(compression, complaint().trim() || `${compression} failed`);
+  checkFed(blob, feeding);
+  return kept.value;
+}
+
+/** Writes what comes as long as `check` lets the size pass; answers the size. */
+async function keep(stdout: Readable, output: Writable, check: (size: number) => void): Promise<number> {
+  let size = 0;
+  const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      size += chunk.length;
+      check(size);
+      yield chunk;
+    }
+  };
+  await pipeline(stdout, counted, output);
+  return size;
+}
+
+async function feed(blob: BlobRef, stdin: Writable, feeding: Feeding): Promise<void> {
   const start = blob.offset ?? 0;
   const end = blob.length === undefined ? Infinity : start + blob.length - 1;
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const source = createReadStream(blob.path, { start, end });
-  source.on('data', (chunk) => {
-    bytes += chunk.length;
-    hash.update(chunk);
-  });
-  const done = pipeline(source, stdin).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-  });
-  return {
-    done,
-    bytes: () => bytes,
-    check: () => {
-      const actual = `sha256:${hash.digest('hex')}`;
-      if (blob.digest === undefined || !blob.digest.startsWith('sha256:') || blob.digest === actual) return;
-      const message = `the bytes of blob ${blob.digest} have digest ${actual}; fetch or save it again`;
-      throw engineError('DIGEST_MISMATCH', message, { what: 'blob', expected: blob.digest, actual });
-    },
+  const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      feeding.bytes += chunk.length;
+      feeding.hash.update(chunk);
+      yield chunk;
+    }
   };
+  try {
+    await pipeline(createReadStream(blob.path, { start, end }), counted, stdin);
+  } catch (error) {
+    // a program that stopped reading says why with its exit code
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPIPE' && code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}
+
+/** Collects the beginning of what is said and drops the rest, so that nobody waits for a reader. */
+function listen(stderr: Readable): () => string {
+  let text = '';
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    if (text.length < COMPLAINT_BYTES) text += chunk;
+  });
+  return () => text;
+}
+
+/** The exit code once the program has ended and its pipes are closed; null when a signal ended it. */
+function exitOf(child: ChildProcessWithoutNullStreams): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+}
+
+function checkFed(blob: BlobRef, feeding: Feeding): void {
+  const what = blob.digest ?? blob.path;
+  const size = blob.length ?? blob.size;
+  if (size !== undefined && feeding.bytes !== size) {
+    const message = `${JSON.stringify(what)} has ${feeding.bytes} bytes, ${size} were promised`;
+    throw engineError('SIZE_MISMATCH', message, { what, expected: size, actual: feeding.bytes });
+  }
+  if (blob.digest === undefined) return;
+  const actual = `${digestAlgorithm(blob.digest)}:${feeding.hash.digest('hex')}`;
+  if (actual === blob.digest) return;
+  const message = `the bytes of blob ${blob.digest} have digest ${actual}; fetch or save it again`;
+  throw engineError('DIGEST_MISMATCH', message, { what: 'blob', expected: blob.digest, actual });
 }

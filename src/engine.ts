@@ -1,0 +1,104 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Settings } from './config/settings.ts';
+import { type Coordinator, createCoordinator } from './coordinator/coordinator.ts';
+import { openDriver } from './drivers/registry.ts';
+import type { FormatContext } from './formats/context.ts';
+import { Graph } from './graph/graph.ts';
+import { examineStore, refuseForeignHome, writeMarker } from './graph/store-marker.ts';
+import { TagStore } from './graph/tag-store.ts';
+import { threadCount, usableCores } from './pool/cpu-count.ts';
+import { createThreadPool } from './pool/thread-pool.ts';
+import type { Logger } from './reporting/logger.ts';
+import { openSystem } from './system/select.ts';
+import type { System } from './system/system.ts';
+import type { TaskPool } from './tasks/task-pool.ts';
+
+/** A store and everything that works on it. */
+export interface Engine extends AsyncDisposable {
+  readonly root: string;
+  readonly graph: Graph;
+  readonly tags: TagStore;
+  readonly coordinator: Coordinator;
+  readonly pool: TaskPool;
+  readonly system: System;
+  /** What sources and sinks are opened with. */
+  readonly formats: FormatContext;
+  /** Ends what runs, stops the threads, unmounts. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  log?: Logger;
+  /** Threads that are running already; the engine stops them when it closes. */
+  pool?: TaskPool;
+}
+
+/**
+ * Opens a store with the settings given: the one place where driver, pool and formats are chosen. A directory that
+ * layermill did not make opens read only unless it is empty or adopted.
+ */
+export async function openEngine(settings: Settings, options: EngineOptions = {}): Promise<Engine> {
+  const system = openSystem();
+  const pool = options.pool ?? newPool(settings);
+  try {
+    return await openStore(settings, system, pool, options.log);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
+function newPool(settings: Settings): TaskPool {
+  return createThreadPool({
+    threads: threadCount(settings.threads),
+    heapMib: Math.floor(settings.budgets.threadHeapBytes / 1024 ** 2),
+  });
+}
+
+async function openStore(settings: Settings, system: System, pool: TaskPool, log: Logger | undefined): Promise<Engine> {
+  const root = resolve(settings.root);
+  const { ours, driver: driverName } = examineStore(root, settings.driver);
+  const readOnly = !ours && !settings.adopt;
+  if (!readOnly) {
+    refuseForeignHome(root);
+    await mkdir(root, { recursive: true, mode: 0o711 });
+    await writeMarker(root, driverName);
+  }
+  const driver = await openDriver(driverName, { home: join(root, driverName), pool, readOnly });
+  const graph = await Graph.open(root, driver, {
+    pool,
+    system,
+    readOnly,
+    durability: settings.durability,
+    lockTimeoutMs: settings.lockTimeout * 1000,
+    limits: settings.limits,
+    onWait: (holder) => log?.warn(`waiting for ${holder}, which is writing to the store`),
+    onBroken: ({ id, message }) => log?.warn(`image ${id} cannot be used: ${message}`),
+  });
+  const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph);
+  graph.nameImagesBy((id) => tags.byId().get(id) ?? []);
+  const cores = usableCores();
+  const jobs = settings.jobs === 'auto' ? Math.max(2, cores) : settings.jobs;
+  const coordinator = createCoordinator({
+    graph,
+    tags,
+    pool,
+    jobs,
+    lanes: {
+      io: settings.lanes.io === 'auto' ? Math.max(4, 2 * cores) : settings.lanes.io,
+      cpu: settings.lanes.cpu === 'auto' ? Math.max(2, cores) : settings.lanes.cpu,
+    },
+    spoolBytes: settings.budgets.spoolBytes,
+    tempDir: await realpath(tmpdir()),
+  });
+  const close = async (): Promise<void> => {
+    await coordinator.close();
+    await pool.close();
+    await graph.close();
+  };
+  const formats: FormatContext = { pool, system, tempDir: await realpath(tmpdir()), limits: settings.limits };
+  return { root, graph, tags, coordinator, pool, system, formats, close, [Symbol.asyncDispose]: close };
+}
+
