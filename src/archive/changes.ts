@@ -1,9 +1,7 @@
-import { closeSync, readSync } from 'node:fs';
 import { engineError } from '../errors/kinds.ts';
-import { check } from '../system/errno.ts';
-import { type Bytes, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, type System } from '../system/system.ts';
+import { type Bytes, S_IFMT, S_IFSOCK, type System } from '../system/system.ts';
+import { differs, isSameInode, type TwoTrees } from './compare-entries.ts';
 import type { MergedTree, TreeDir, TreeEntry } from './merged-tree.ts';
-import { isOverlayXattr } from './overlay-marks.ts';
 import { join } from './paths.ts';
 import { shownName } from './shown-name.ts';
 import { WHITEOUT_PREFIX } from './whiteouts.ts';
@@ -15,130 +13,115 @@ export type Change =
   /** Everything that the layers below have in a directory is gone. */
   | { path: Bytes; kind: 'opaque'; entry: null };
 
+const LETTERS = { add: 'A', modify: 'C', delete: 'D', opaque: 'O' } as const;
+
 /** `C /path`, `A /path`, `D /path`, as `docker diff` prints them. */
 export function changeText(change: Change): string {
-  const letter = { add: 'A', modify: 'C', delete: 'D', opaque: 'O' }[change.kind];
-  return `${letter} /${shownName(change.path)}`;
+  return `${LETTERS[change.kind]} /${shownName(change.path)}`;
+}
+
+/** What was found out about one name of a directory. */
+interface Finding {
+  change: Change;
+  /** False for a directory that only matters when something inside it changed. */
+  changed: boolean;
+  inside: { now: TreeDir; before: TreeDir | null } | null;
+}
+
+interface Level {
+  findings: Finding[];
+  /** The change of the directory itself, until it or something inside it has been given. */
+  unsaid: Change | null;
 }
 
 /**
  * What must be done to `older` (null: nothing at all) to make it `newer`: in each directory first what is gone, then the
- * rest, by the bytes of the names, a directory before what is in it. A directory in which something changed is named too,
- * so that its attributes travel; one whose time or size alone differs is not. Sockets are left out. Throws
- * CHANGES_UNREPRESENTABLE for new names that would be whiteouts.
+ * rest, by the bytes of the names, a directory before what is in it. A directory in which something changed is named
+ * too, so that its attributes travel; the root never is. Sockets are left out. Memory for the directories on one path.
+ * `onEntry` is called for each entry looked at, and may throw to stop. Throws CHANGES_UNREPRESENTABLE for names that
+ * would be whiteouts.
  */
-export function* listChanges(system: System, newer: MergedTree, older: MergedTree | null): Generator<Change> {
-  yield* changesIn({ system, newer, older }, newer.root, older?.root ?? null);
-}
-
-interface Comparison {
-  system: System;
-  newer: MergedTree;
-  older: MergedTree | null;
-}
-
-function* changesIn(trees: Comparison, newDir: TreeDir, oldDir: TreeDir | null): Generator<Change> {
-  const now = trees.newer.list(newDir);
-  const before = oldDir === null || trees.older === null ? new Map<Bytes, TreeEntry>() : trees.older.list(oldDir);
-  for (const name of [...before.keys()].sort()) {
-    if (!now.has(name) || typeOf(now.get(name)!) === S_IFSOCK) yield { path: join(newDir.path, name), kind: 'delete', entry: null };
-  }
-  for (const name of [...now.keys()].sort()) {
-    const entry = now.get(name)!;
-    if (typeOf(entry) === S_IFSOCK) continue;
-    if (name.startsWith(WHITEOUT_PREFIX)) throw unrepresentable(entry.path, 'its name is that of a whiteout');
-    yield* changesOf(trees, entry, before.get(name) ?? null);
-  }
-}
-
-function* changesOf(trees: Comparison, entry: TreeEntry, old: TreeEntry | null): Generator<Change> {
-  const change: Change = { path: entry.path, kind: old === null ? 'add' : 'modify', entry };
-  const changed = old === null || differs(trees, entry, old);
-  if (entry.content === null) {
-    if (changed) yield change;
-    return;
-  }
-  const inside = changesIn(trees, entry.content, old?.content ?? null);
-  const first = inside.next();
-  if (changed || first.done !== true) yield change;
-  if (first.done === true) return;
-  yield first.value;
-  yield* inside;
-}
-
-function differs(trees: Comparison, entry: TreeEntry, old: TreeEntry): boolean {
-  const now = entry.stat;
-  const before = old.stat;
-  const type = typeOf(entry);
-  // Two names of one inode, as the clone of a tree has them, cannot differ.
-  if (now.inode === before.inode && type !== S_IFDIR) return false;
-  if (now.mode !== before.mode || now.uid !== before.uid || now.gid !== before.gid) return true;
-  if (type === S_IFCHR || type === S_IFBLK) {
-    if (now.rdevMajor !== before.rdevMajor || now.rdevMinor !== before.rdevMinor) return true;
-  }
-  if (type !== S_IFDIR && (now.size !== before.size || timeDiffers(trees, entry, old))) return true;
-  if (type === S_IFLNK && trees.newer.readLink(entry) !== trees.older!.readLink(old)) return true;
-  return !sameXattrs(portableXattrs(trees.system, trees.newer, entry), portableXattrs(trees.system, trees.older!, old));
-}
-
-/** Archives keep whole seconds: where one of the times has no fraction, the content decides. */
-function timeDiffers(trees: Comparison, entry: TreeEntry, old: TreeEntry): boolean {
-  const now = entry.stat;
-  const before = old.stat;
-  if (now.mtimeSec !== before.mtimeSec) return true;
-  if (now.mtimeNsec === before.mtimeNsec) return false;
-  if (now.mtimeNsec !== 0 && before.mtimeNsec !== 0) return true;
-  return typeOf(entry) === S_IFREG && !sameContent(trees, entry, old);
-}
-
-function sameContent(trees: Comparison, entry: TreeEntry, old: TreeEntry): boolean {
-  const left = check(trees.newer.openFile(entry), 'open', trees.newer.where(entry));
-  try {
-    const right = check(trees.older!.openFile(old), 'open', trees.older!.where(old));
-    try {
-      return sameBytes(left, right);
-    } finally {
-      closeSync(right);
+export function* listChanges(
+  system: System,
+  newer: MergedTree,
+  older: MergedTree | null,
+  onEntry: () => void = () => {},
+): Generator<Change> {
+  const trees = older === null ? null : { system, newer, older };
+  const find = (now: TreeDir, before: TreeDir | null): Finding[] => findIn(trees, newer, now, before, onEntry).reverse();
+  const levels: Level[] = [{ findings: find(newer.root, older?.root ?? null), unsaid: null }];
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    const finding = level.findings.pop();
+    if (finding === undefined) {
+      levels.pop();
+      continue;
     }
-  } finally {
-    closeSync(left);
+    if (finding.changed) {
+      for (const above of levels) {
+        if (above.unsaid !== null) yield above.unsaid;
+        above.unsaid = null;
+      }
+      yield finding.change;
+    }
+    if (finding.inside !== null) {
+      const { now, before } = finding.inside;
+      levels.push({ findings: find(now, before), unsaid: finding.changed ? null : finding.change });
+    }
   }
 }
 
-function sameBytes(left: number, right: number): boolean {
-  const ours = Buffer.allocUnsafe(64 * 1024);
-  const theirs = Buffer.allocUnsafe(64 * 1024);
-  for (let at = 0; ; ) {
-    const read = readSync(left, ours, 0, ours.length, at);
-    const other = readSync(right, theirs, 0, theirs.length, at);
-    if (read !== other || !ours.subarray(0, read).equals(theirs.subarray(0, other))) return false;
-    if (read === 0) return true;
-    at += read;
+function findIn(
+  trees: TwoTrees | null,
+  newer: MergedTree,
+  now: TreeDir,
+  before: TreeDir | null,
+  onEntry: () => void,
+): Finding[] {
+  const entries = newer.list(now);
+  const old = trees === null || before === null ? new Map<Bytes, TreeEntry>() : trees.older.list(before);
+  const findings: Finding[] = [];
+  for (const [name, entry] of byName(old)) {
+    const current = entries.get(name);
+    if (isSocket(entry) || (current !== undefined && !isSocket(current))) continue;
+    findings.push({ change: { path: nameable(join(now.path, name), name), kind: 'delete', entry: null }, changed: true, inside: null });
   }
-}
-
-/** The extended attributes that a layer carries: those of users, and capabilities. */
-export function portableXattrs(system: System, tree: MergedTree, entry: TreeEntry): Map<Bytes, Buffer> {
-  const found = new Map<Bytes, Buffer>();
-  const { dir, name } = tree.locate(entry);
-  const keys = system.listXattrs(dir, name);
-  if (typeof keys === 'number') return found;
-  for (const key of keys.sort()) {
-    if (isOverlayXattr(key) || !(key.startsWith('user.') || key === 'security.capability')) continue;
-    const value = system.getXattr(dir, name, key);
-    if (typeof value !== 'number') found.set(key, value);
+  for (const [name, entry] of byName(entries)) {
+    onEntry();
+    if (isSocket(entry)) continue;
+    const finding = compare(trees, entry, old.get(name) ?? null);
+    if (finding === null) continue;
+    nameable(entry.path, name);
+    findings.push(finding);
   }
-  return found;
+  return findings;
 }
 
-function sameXattrs(left: Map<Bytes, Buffer>, right: Map<Bytes, Buffer>): boolean {
-  if (left.size !== right.size) return false;
-  for (const [key, value] of left) if (right.get(key)?.equals(value) !== true) return false;
-  return true;
+/** Null when nothing at or below the name has changed. */
+function compare(trees: TwoTrees | null, now: TreeEntry, before: TreeEntry | null): Finding | null {
+  if (trees === null || before === null || isSocket(before)) {
+    const inside = now.content === null ? null : { now: now.content, before: null };
+    return { change: { path: now.path, kind: 'add', entry: now }, changed: true, inside };
+  }
+  if (isSameInode(now, before)) return null;
+  const changed = differs(trees, now, before);
+  if (now.content === null && !changed) return null;
+  const inside = now.content === null ? null : { now: now.content, before: before.content };
+  return { change: { path: now.path, kind: 'modify', entry: now }, changed, inside };
 }
 
-function typeOf(entry: TreeEntry): number {
-  return entry.stat.mode & S_IFMT;
+/** In the order of the bytes, whatever the language of the names. */
+export function byName(entries: ReadonlyMap<Bytes, TreeEntry>): [name: Bytes, entry: TreeEntry][] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+export function isSocket(entry: TreeEntry): boolean {
+  return (entry.stat.mode & S_IFMT) === S_IFSOCK;
+}
+
+/** A layer cannot say that such a file exists: its name would remove another one. */
+export function nameable(path: Bytes, name: Bytes): Bytes {
+  if (name.startsWith(WHITEOUT_PREFIX)) throw unrepresentable(path, 'its name is that of a whiteout');
+  return path;
 }
 
 export function unrepresentable(path: Bytes, why: string): Error {

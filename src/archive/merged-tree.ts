@@ -54,7 +54,7 @@ export class MergedTree implements LowerView {
   readonly #system: System;
   readonly #overlay: boolean;
   readonly #dirs: TreeDirs;
-  readonly #found = new Map<Bytes, TreeEntry | null>();
+  readonly #found = new Map<Bytes, TreeEntry>();
 
   /** `roots` nearest first. */
   constructor(system: System, roots: Bytes[], overlay: boolean) {

@@ -1,39 +1,54 @@
-import { type Bytes, S_IFMT, S_IFSOCK, type System } from '../system/system.ts';
-import { type Change, unrepresentable } from './changes.ts';
+import type { System } from '../system/system.ts';
+import { byName, type Change, isSocket, nameable, unrepresentable } from './changes.ts';
+import { depthFirst } from './depth-first.ts';
 import type { MergedTree, TreeDir, TreeEntry } from './merged-tree.ts';
-import { isOpaque, isOverlayWhiteout } from './overlay-marks.ts';
-import { WHITEOUT_PREFIX } from './whiteouts.ts';
-
-/** What the kernel writes when it moves a directory or copies attributes only: the content is not in the layer then. */
-const INDIRECT = ['trusted.overlay.redirect', 'user.overlay.redirect', 'trusted.overlay.metacopy', 'user.overlay.metacopy'];
+import { isOpaque, isOverlayWhiteout, isOverlayXattr } from './overlay-marks.ts';
 
 /**
  * What an overlay layer changes, read from its own directory alone (`tree` shows just that): 0:0 devices are removals,
- * the opaque attribute hides what is below. Throws CHANGES_UNREPRESENTABLE for layers that refer to those below.
+ * the opaque attribute hides what is below; the kind of everything else is `modify`, whether it is new or not. Ordered
+ * as by `listChanges`; an opaque directory's mark follows it. Throws CHANGES_UNREPRESENTABLE for names that would be
+ * whiteouts, and where the content is in the layers below: there the kernel moved a directory, or copied attributes only.
  */
-export function* listOverlayChanges(system: System, tree: MergedTree): Generator<Change> {
-  yield* changesIn(system, tree, tree.root);
+export function* listOverlayChanges(system: System, tree: MergedTree, onEntry: () => void = () => {}): Generator<Change> {
+  const inside = (change: Change): Change[] => {
+    if (change.entry === null || change.entry.content === null) return [];
+    return changesIn(system, tree, change.entry.content, isOpaqueDir(system, tree, change.entry), onEntry);
+  };
+  yield* depthFirst(changesIn(system, tree, tree.root, false, onEntry), inside);
 }
 
-function* changesIn(system: System, tree: MergedTree, dir: TreeDir): Generator<Change> {
-  const entries = [...tree.list(dir).entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [, entry] of entries) {
-    if (isOverlayWhiteout(entry.stat)) yield { path: entry.path, kind: 'delete', entry: null };
+function changesIn(system: System, tree: MergedTree, dir: TreeDir, opaque: boolean, onEntry: () => void): Change[] {
+  const gone: Change[] = [];
+  const here: Change[] = [];
+  for (const [name, entry] of byName(tree.list(dir))) {
+    onEntry();
+    const { path } = entry;
+    if (isSocket(entry)) continue;
+    nameable(path, name);
+    if (isOverlayWhiteout(entry.stat) || isXattrWhiteout(system, tree, entry)) gone.push({ path, kind: 'delete', entry: null });
+    else here.push({ path, kind: 'modify', entry });
   }
-  for (const [name, entry] of entries) {
-    if (isOverlayWhiteout(entry.stat) || (entry.stat.mode & S_IFMT) === S_IFSOCK) continue;
-    yield* changesOf(system, tree, name, entry);
-  }
+  // Nothing from below shows in an opaque directory: there is nothing to remove.
+  return opaque ? [{ path: dir.path, kind: 'opaque', entry: null }, ...here] : [...gone, ...here];
 }
 
-function* changesOf(system: System, tree: MergedTree, name: Bytes, entry: TreeEntry): Generator<Change> {
-  if (name.startsWith(WHITEOUT_PREFIX)) throw unrepresentable(entry.path, 'its name is that of a whiteout');
-  const { dir, name: base } = tree.locate(entry);
-  for (const key of INDIRECT) {
-    if (typeof system.getXattr(dir, base, key) !== 'number') throw unrepresentable(entry.path, `the layer needs those below (${key})`);
+function isOpaqueDir(system: System, tree: MergedTree, entry: TreeEntry): boolean {
+  const { dir, name } = tree.locate(entry);
+  return isOpaque(system, dir, name);
+}
+
+/** Newer kernels may spell a removal as an attribute of an empty file. Looks at the other attributes of its kind as well. */
+function isXattrWhiteout(system: System, tree: MergedTree, entry: TreeEntry): boolean {
+  const { dir, name } = tree.locate(entry);
+  const keys = system.listXattrs(dir, name);
+  let whiteout = false;
+  for (const key of typeof keys === 'number' ? [] : keys) {
+    if (!isOverlayXattr(key)) continue;
+    if (key.endsWith('.redirect') || key.endsWith('.metacopy')) {
+      throw unrepresentable(entry.path, `its content is in the layers below (${key})`);
+    }
+    if (key.endsWith('.whiteout') && entry.stat.size === 0) whiteout = true;
   }
-  const opaque = entry.content !== null && isOpaque(system, dir, base);
-  yield { path: entry.path, kind: 'modify', entry };
-  if (opaque) yield { path: entry.path, kind: 'opaque', entry: null };
-  if (entry.content !== null) yield* changesIn(system, tree, entry.content);
+  return whiteout;
 }

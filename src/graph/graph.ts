@@ -164,6 +164,11 @@ export class Graph {
     return removeImage(this.#context, name, { namesOf: this.#namesOf, force: options.force ?? false });
   }
 
+  /** Whether there is an image with exactly this id. */
+  has(id: string): boolean {
+    return this.#family().has(id);
+  }
+
   hasChildren(id: string): boolean {
     return this.#family().hasChildren(id);
   }

@@ -15,6 +15,7 @@ export const EXDEV: number = constants.errno.EXDEV;
 export const ENOTDIR: number = constants.errno.ENOTDIR;
 export const EISDIR: number = constants.errno.EISDIR;
 export const EINVAL: number = constants.errno.EINVAL;
+export const ENOSPC: number = constants.errno.ENOSPC;
 export const EMLINK: number = constants.errno.EMLINK;
 export const ENAMETOOLONG: number = constants.errno.ENAMETOOLONG;
 export const ENOSYS: number = constants.errno.ENOSYS;

@@ -139,11 +139,11 @@ function attributes(dirs: PortableDirs): Attributes {
     at(dirs, dir, name, (path) => doneViaFs(() => call(path)));
   return {
     setFileTimes(fd, sec, nsec) {
-      const time = sec + nsec / 1e9;
+      const time = timeText(sec, nsec);
       return doneViaFs(() => fs.futimesSync(fd, time, time));
     },
     setTimes(dir, name, sec, nsec) {
-      const time = sec + nsec / 1e9;
+      const time = timeText(sec, nsec);
       return change(dir, name, (path) => fs.lutimesSync(path, time, time));
     },
     setFileMode: (fd, mode) => doneViaFs(() => fs.fchmodSync(fd, mode & 0o7777)),
@@ -162,6 +162,11 @@ function attributes(dirs: PortableDirs): Attributes {
       return typeof place === 'number' ? place : statPath(place);
     },
   };
+}
+
+/** Seconds as text: for a negative number node takes the present time. */
+function timeText(sec: number, nsec: number): string {
+  return String(sec + nsec / 1e9);
 }
 
 /** Calls with the path of `name` in `dir`, or answers why there is none. */

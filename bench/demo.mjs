@@ -1,0 +1,288 @@
+// Shows layermill at work on real input. Without arguments it makes three images that share layers from directories of
+// this machine, writes them as three kinds of archive, imports those in a second store, and checks every digest itself.
+// With arguments it imports those archives instead: npm run demo -- a.tar b.tar
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { access, constants, cp, lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { createGunzip } from 'node:zlib';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const program = join(root, 'dist/src/cli/main.js');
+
+/** Runs layermill with a store; answers the JSON it printed and the seconds it took. Its failures are ours. */
+async function layermill(store, ...args) {
+  const began = performance.now();
+  const child = spawn(process.execPath, [program, '--root', store, '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [printed, code] = await Promise.all([
+    child.stdout.toArray().then((chunks) => Buffer.concat(chunks).toString()),
+    new Promise((resolve, reject) => child.once('error', reject).once('close', resolve)),
+  ]);
+  if (code !== 0) throw new Error(`layermill ${args.join(' ')} ended with exit code ${code}`);
+  const values =
+    printed.trim() === ''
+      ? []
+      : printed
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line));
+  return { values, seconds: (performance.now() - began) / 1000 };
+}
+
+async function sha256(path, ...through) {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), ...through, hash);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** Digests that were checked here, by this file's own code. */
+let verified = 0;
+
+function mustEqual(what, actual, expected) {
+  if (actual !== expected) throw new Error(`${what} is ${actual}, expected ${expected}`);
+  verified++;
+}
+
+// ---- input: real directories
+
+/** Bytes of the files below a directory, and the entries that this user cannot read. */
+async function survey(dir) {
+  let [bytes, files] = [0, 0];
+  const unreadable = [];
+  const visit = async (path) => {
+    const stat = await lstat(path);
+    if (stat.isSymbolicLink()) return;
+    const mode = stat.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK;
+    if (
+      !(await access(path, mode).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return void unreadable.push(path);
+    if (stat.isDirectory()) for (const name of await readdir(path)) await visit(join(path, name));
+    else if (stat.isFile()) [bytes, files] = [bytes + stat.size, files + 1];
+  };
+  await visit(dir);
+  return { dir, bytes, files, unreadable };
+}
+
+/** A directory as it is, or, where some of it is not ours to read, a copy without that. */
+async function readable(dir, work) {
+  const found = await survey(dir);
+  if (found.unreadable.length === 0) return found;
+  const shown = found.unreadable.slice(0, 3).join(', ');
+  say(`  left out, because this user may not read it: ${shown}${found.unreadable.length > 3 ? ', …' : ''}`);
+  const copy = join(work, `readable-${basename(dir)}`);
+  const hidden = new Set(found.unreadable);
+  await cp(dir, copy, { recursive: true, verbatimSymlinks: true, filter: (path) => !hidden.has(path) });
+  return { ...found, dir: copy };
+}
+
+/** The directory of this node, its library, and our own dependencies: what a real image of a program is made of. */
+async function inputs(work) {
+  const bin = dirname(process.execPath);
+  const lib = join(bin, '../lib/node_modules');
+  const wanted = [
+    { name: 'demo/node:1', about: 'the program', dir: bin },
+    { name: 'demo/npm:1', about: 'its library', dir: existsSync(lib) ? lib : join(root, 'src') },
+    { name: 'demo/app:1', about: 'the dependencies of layermill', dir: join(root, 'node_modules') },
+  ];
+  const found = [];
+  for (const { name, about, dir } of wanted) {
+    const input = await readable(dir, work);
+    say(
+      `  ${name.padEnd(13)} ${size(input.bytes).padStart(9)}  ${String(input.files).padStart(6)} files  ${about}: ${dir}`,
+    );
+    found.push({ name, ...input });
+  }
+  return found;
+}
+
+// ---- the jobs
+
+async function createImages(store, work) {
+  say('Three images, each on top of the one before, from real directories of this machine:');
+  const images = await inputs(work);
+  let seconds = 0;
+  for (const [index, { name, dir }] of images.entries()) {
+    const parent = index === 0 ? [] : ['--parent', images[index - 1].name];
+    const made = await layermill(store, 'create', dir, '--tag', name, '-m', `the files of ${basename(dir)}`, ...parent);
+    seconds += made.seconds;
+  }
+  const bytes = images.reduce((sum, image) => sum + image.bytes, 0);
+  return { names: images.map((image) => image.name), bytes, seconds };
+}
+
+/** The layers of some images of a store: DiffIDs by image, and each distinct layer once. */
+async function layersOf(store, names) {
+  const distinct = new Map();
+  let references = 0;
+  for (const name of names) {
+    const [image] = (await layermill(store, 'inspect', name)).values;
+    references += image.layers.length;
+    for (const layer of image.layers) distinct.set(layer.diffId, layer);
+  }
+  return { distinct, references };
+}
+
+const FORMATS = [
+  { label: 'docker-archive', transport: 'docker-archive', file: 'images.tar', compression: 'none' },
+  { label: 'OCI layout, gzip', transport: 'oci', file: 'gzip', compression: 'gzip' },
+  { label: 'OCI layout, zstd', transport: 'oci', file: 'zstd', compression: 'zstd' },
+];
+
+async function exportImages(store, names, { transport, file, compression }, work) {
+  const path = join(work, file);
+  const to = `${transport}:${path}`;
+  const { values, seconds } = await layermill(store, 'export', ...names, '--to', to, '--compression', compression);
+  return { path, source: to, seconds, bytes: bytesOf(path), exported: values };
+}
+
+function bytesOf(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), 0);
+}
+
+/** Every blob of an OCI layout is what its name says, and every gzip layer unpacks to a DiffID of a config. */
+async function verifyLayout(path) {
+  const blobs = join(path, 'blobs/sha256');
+  for (const hex of readdirSync(blobs)) mustEqual(`blob ${hex}`, await sha256(join(blobs, hex)), `sha256:${hex}`);
+  const read = (digest) => JSON.parse(readFileSync(join(blobs, digest.slice('sha256:'.length)), 'utf8'));
+  const seen = new Set();
+  for (const entry of JSON.parse(readFileSync(join(path, 'index.json'), 'utf8')).manifests) {
+    const manifest = read(entry.digest);
+    const config = read(manifest.config.digest);
+    for (const [index, layer] of manifest.layers.entries()) {
+      if (!layer.mediaType.endsWith('+gzip') || seen.has(layer.digest)) continue;
+      seen.add(layer.digest);
+      const file = join(blobs, layer.digest.slice('sha256:'.length));
+      mustEqual(`layer ${layer.digest}`, await sha256(file, createGunzip()), config.rootfs.diff_ids[index]);
+    }
+  }
+}
+
+/** The store gives every layer back with the bytes it was made from. */
+async function verifyLayers(store, distinct, work) {
+  const file = join(work, 'layer.tar');
+  for (const [diffId, { id }] of distinct) {
+    await layermill(store, 'layer', id, '-o', file, '--compression', 'none');
+    mustEqual(`layer ${id}`, await sha256(file), diffId);
+    await rm(file);
+  }
+}
+
+async function roundTrip(work) {
+  const [first, second] = [join(work, 'first'), join(work, 'second')];
+  const made = await createImages(first, work);
+  const { distinct, references } = await layersOf(first, made.names);
+  const facts = { images: made.names.length, layers: distinct.size, shared: references - distinct.size };
+  const rows = [{ step: 'create', ...facts, shared: 0, in: made.bytes, out: null, seconds: made.seconds }];
+  const written = [];
+  for (const format of FORMATS) {
+    const result = await exportImages(first, made.names, format, work);
+    written.push({ ...format, ...result });
+    // A docker-archive holds the tars as they are: its size is what the other formats pack.
+    rows.push({
+      step: `export ${format.label}`,
+      ...facts,
+      in: written[0].bytes,
+      out: result.bytes,
+      seconds: result.seconds,
+    });
+    if (format.transport === 'oci') await verifyLayout(result.path);
+  }
+  const configs = new Map(written[0].exported.map((line) => [line.ref, line.configDigest]));
+  for (const { label, source, bytes } of written) {
+    const { values, seconds } = await layermill(second, 'import', source);
+    for (const line of values)
+      mustEqual(`config of ${line.ref}`, configs.has(line.ref) ? line.configDigest : 'missing', configs.get(line.ref));
+    rows.push({ step: `import ${label}`, ...facts, reused: sum(values, 'reused'), in: bytes, out: null, seconds });
+  }
+  const again = await layersOf(second, made.names);
+  mustEqual('the list of layers', [...again.distinct.keys()].join(), [...distinct.keys()].join());
+  await verifyLayers(second, again.distinct, work);
+  return rows;
+}
+
+async function importArchives(archives, work) {
+  const store = join(work, 'store');
+  const rows = [];
+  const names = [];
+  for (const archive of archives) {
+    const { values, seconds } = await layermill(store, 'import', archive);
+    names.push(...values.map((line) => line.id));
+    rows.push({
+      step: `import ${basename(archive)}`,
+      images: values.length,
+      layers: sum(values, 'layers'),
+      shared: sum(values, 'reused'),
+      in: statSync(archive).isDirectory() ? bytesOf(archive) : statSync(archive).size,
+      out: null,
+      seconds,
+    });
+  }
+  await verifyLayers(store, (await layersOf(store, names)).distinct, work);
+  return rows;
+}
+
+// ---- the table
+
+const sum = (values, key) => values.reduce((total, value) => total + value[key], 0);
+const say = (line) => console.log(line);
+
+function size(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let [value, unit] = [bytes, 0];
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${Number(value.toPrecision(3))} ${units[unit]}`;
+}
+
+function table(rows) {
+  const columns = [
+    ['', (row) => row.step],
+    ['images', (row) => row.images],
+    ['layers', (row) => row.layers],
+    ['shared', (row) => row.shared],
+    ['bytes in', (row) => size(row.in)],
+    ['bytes out', (row) => (row.out === null ? '' : size(row.out))],
+    ['ratio', (row) => (row.out === null ? '' : (row.out / row.in).toFixed(2))],
+    ['seconds', (row) => row.seconds.toFixed(2)],
+    ['MB/s', (row) => (row.in / 1e6 / row.seconds).toFixed(0)],
+  ];
+  const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => String(cell(row))))];
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index].length)));
+  const line = (row) =>
+    row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[index]))).join('   ');
+  const rule = '─'.repeat(line(cells[0]).length);
+  return [line(cells[0]), rule, ...cells.slice(1).map(line), rule].join('\n');
+}
+
+async function main(archives) {
+  if (!existsSync(program)) throw new Error('layermill is not built: run `npm run demo`, or `npm run build` first');
+  const work = await mkdtemp(join(tmpdir(), 'layermill-demo-'));
+  try {
+    const rows = await (archives.length > 0 ? importArchives(archives, work) : roundTrip(work));
+    say(`\n${table(rows)}\n`);
+    say(`${verified} digests were computed again by the demo itself; every one is as it should be.`);
+    say('Times are those of whole commands, start of the program included.');
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+// An interrupt reaches the running command too: it fails, and everything is cleaned up on the way out.
+process.on('SIGINT', () => {});
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  console.error(`demo: ${error.message}`);
+  process.exitCode = 1;
+}

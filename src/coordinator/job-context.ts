@@ -1,0 +1,28 @@
+import type { Graph } from '../graph/graph.ts';
+import type { TagStore } from '../graph/tag-store.ts';
+import type { Budget } from '../streams/byte-budget.ts';
+import type { TaskCounters } from '../tasks/task-cell.ts';
+import type { TaskPool } from '../tasks/task-pool.ts';
+
+/** What jobs work with. */
+export interface JobTools {
+  graph: Graph;
+  tags: TagStore;
+  pool: TaskPool;
+  /** Images at once, over all jobs. */
+  images: Budget;
+  /** Bytes of finished layers that wait on the disk for their place. */
+  spool: Budget;
+  /** Where temporary directories are made. */
+  tempDir: string;
+}
+
+/** One run of one job. */
+export interface JobRun {
+  readonly signal: AbortSignal;
+  /** What the job has done so far; the last call counts. */
+  report(counters: TaskCounters): void;
+  /** Bytes of input in all, once they are known. */
+  expect(totalBytes: number): void;
+  warn(message: string): void;
+}

@@ -1,0 +1,18 @@
+import type { Image } from '../../graph/image.ts';
+import type { LayerInput } from '../../graph/layer-input.ts';
+import type { V1Image } from '../../image/v1-compat.ts';
+import type { JobRun, JobTools } from '../job-context.ts';
+
+/** Registers an existing image under its own id. */
+export interface RegisterJob {
+  type: 'register';
+  image: Partial<V1Image> & { id: string };
+  layer: LayerInput;
+  /** The JSON of the image, kept byte for byte. */
+  json?: Buffer;
+}
+
+export function runRegister({ graph }: JobTools, job: RegisterJob, run: JobRun): Promise<Image> {
+  const { signal, report: onProgress } = run;
+  return graph.register(job.image, job.layer, { json: job.json, signal, onProgress, onWarning: ({ message }) => run.warn(message) });
+}

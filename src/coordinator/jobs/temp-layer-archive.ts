@@ -1,0 +1,17 @@
+import type { CompressionProfile, OutputCompression } from '../../compression/codec.ts';
+import type { TempArchive } from '../../graph/temp-archive.ts';
+import type { TempArchiveOptions } from '../../graph/temp-layer-archive.ts';
+import type { JobRun, JobTools } from '../job-context.ts';
+
+/** Gets a layer back as a temporary archive, which the caller reads or closes. */
+export interface TempLayerArchiveJob extends Pick<TempArchiveOptions, 'formatter' | 'output'> {
+  type: 'tempLayerArchive';
+  id: string;
+  compression: OutputCompression | CompressionProfile;
+}
+
+export function runTempLayerArchive({ graph }: JobTools, job: TempLayerArchiveJob, run: JobRun): Promise<TempArchive> {
+  const { formatter, output } = job;
+  const { signal, report: onProgress } = run;
+  return graph.tempLayerArchive(job.id, job.compression, { formatter, output, signal, onProgress });
+}
