@@ -27,7 +27,10 @@ function newest(path) {
 
 function built() {
   const entry = statSync(`${root}dist/src/cli/main.js`, { throwIfNoEntry: false });
-  return entry !== undefined && entry.mtimeMs >= Math.max(...['src', 'workers', 'tsconfig.json'].map(newest));
+  return (
+    entry !== undefined &&
+    entry.mtimeMs >= Math.max(...['src', 'workers', 'tsconfig.json', 'config/tsconfig.build.json'].map(newest))
+  );
 }
 
 function npm(...args) {

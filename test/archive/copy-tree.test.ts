@@ -4,6 +4,7 @@ import {
   chownSync,
   linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -59,6 +60,7 @@ describe.each([direct, openSystem({ prefer: 'portable' })])('copyTree, $kind', (
     chmodSync(`${from}/dir/file`, 0o4755);
     chmodSync(`${from}/dir`, 0o3750);
     chmodSync(from, 0o711);
+    for (const name of ['link', 'dir/up']) lutimesSync(`${from}/${name}`, 7, 7.25);
     for (const name of ['single', 'dir/file', 'dir/empty', 'dir', '.']) utimesSync(`${from}/${name}`, 7, 7.25);
   };
 

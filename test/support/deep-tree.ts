@@ -1,6 +1,7 @@
 import type { Bytes, Dir, System } from '../../src/system/system.ts';
 
-const NAME = 'd'.repeat(200);
+/** 20 of them fit into a relative path (4,095 bytes), but not behind the name of a temporary directory. */
+const NAME = 'd'.repeat(203);
 
 /** Makes directories in one another, deeper than an absolute path can say; answers how many. */
 export function makeDeepTree(system: System, root: string, depth = 20): number {
