@@ -84,7 +84,10 @@ function entryType(flag: number, name: Bytes): EntryType {
   }
   const type = shownName(String.fromCharCode(flag));
   const entry = shownName(name);
-  throw engineError('ENTRY_TYPE_INVALID', `entry "${entry}" has the type "${type}", which no layer may contain`, { entry, type });
+  throw engineError('ENTRY_TYPE_INVALID', `entry "${entry}" has the type "${type}", which no layer may contain`, {
+    entry,
+    type,
+  });
 }
 
 function owner(id: number, offset: number, name: Bytes): number {
@@ -110,7 +113,8 @@ function checkPath(name: Bytes, limits: LayerLimits): void {
   let length = 0;
   for (const component of name.split('/')) {
     if (component === '' || component === '.') continue;
-    if (component.length > limits.componentBytes) throw tarOverLimit('componentBytes', limits.componentBytes, 'path', name);
+    if (component.length > limits.componentBytes)
+      throw tarOverLimit('componentBytes', limits.componentBytes, 'path', name);
     depth += 1;
     length += component.length + 1;
   }

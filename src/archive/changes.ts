@@ -48,7 +48,8 @@ export function* listChanges(
   onEntry: () => void = () => {},
 ): Generator<Change> {
   const trees = older === null ? null : { system, newer, older };
-  const find = (now: TreeDir, before: TreeDir | null): Finding[] => findIn(trees, newer, now, before, onEntry).reverse();
+  const find = (now: TreeDir, before: TreeDir | null): Finding[] =>
+    findIn(trees, newer, now, before, onEntry).reverse();
   const levels: Level[] = [{ findings: find(newer.root, older?.root ?? null), unsaid: null }];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const finding = level.findings.pop();
@@ -83,7 +84,11 @@ function findIn(
   for (const [name, entry] of byName(old)) {
     const current = entries.get(name);
     if (isSocket(entry) || (current !== undefined && !isSocket(current))) continue;
-    findings.push({ change: { path: nameable(join(now.path, name), name), kind: 'delete', entry: null }, changed: true, inside: null });
+    findings.push({
+      change: { path: nameable(join(now.path, name), name), kind: 'delete', entry: null },
+      changed: true,
+      inside: null,
+    });
   }
   for (const [name, entry] of byName(entries)) {
     onEntry();

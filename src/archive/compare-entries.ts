@@ -26,7 +26,8 @@ export function isSameInode(now: TreeEntry, before: TreeEntry): boolean {
  */
 export function differs(trees: TwoTrees, now: TreeEntry, before: TreeEntry): boolean {
   const type = now.stat.mode & S_IFMT;
-  if (now.stat.mode !== before.stat.mode || now.stat.uid !== before.stat.uid || now.stat.gid !== before.stat.gid) return true;
+  if (now.stat.mode !== before.stat.mode || now.stat.uid !== before.stat.uid || now.stat.gid !== before.stat.gid)
+    return true;
   if (type !== S_IFDIR && contentDiffers(trees, type, now, before)) return true;
   return !sameXattrs(layerXattrs(trees.system, trees.newer, now), layerXattrs(trees.system, trees.older, before));
 }
@@ -73,7 +74,7 @@ function sameContent({ system, newer, older }: TwoTrees, now: TreeEntry, before:
 function sameBytes(left: number, right: number): boolean {
   const ours = Buffer.allocUnsafe(COMPARE_BYTES);
   const theirs = Buffer.allocUnsafe(COMPARE_BYTES);
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const read = readSync(left, ours, 0, COMPARE_BYTES, at);
     const other = readSync(right, theirs, 0, COMPARE_BYTES, at);
     if (read !== other || !ours.subarray(0, read).equals(theirs.subarray(0, read))) return false;

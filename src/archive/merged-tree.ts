@@ -49,7 +49,7 @@ const REMEMBERED = 256;
  * A file tree, read-only: one directory, or a stack of overlay layers, whose whiteouts and opaque directories hide what
  * is below them. Paths hold no links; nothing is followed.
  */
-export class MergedTree implements LowerView {
+export class MergedTree implements LowerView, Disposable {
   readonly root: TreeDir;
   readonly #system: System;
   readonly #overlay: boolean;
@@ -68,13 +68,17 @@ export class MergedTree implements LowerView {
     this.#dirs.close();
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** Everything in a directory, by name. */
   list(dir: TreeDir): Map<Bytes, TreeEntry> {
     const found = new Map<Bytes, Merge>();
     for (const layer of dir.layers) {
       const opened = this.#dirs.require(layer, dir.path);
       const last = layer === dir.layers.at(-1);
-      for (const name of check(this.#system.readDir(opened), 'readdir', join(opened.path, dir.path))) {
+      for (const name of check(this.#system.readDir(opened), 'readdir', opened.path)) {
         const merge = found.get(name) ?? newMerge();
         found.set(name, merge);
         this.#look(merge, layer, opened, name, last);

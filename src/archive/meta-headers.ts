@@ -24,7 +24,8 @@ export class MetaHeaders {
   /** The last header of each kind counts, and replaces what an earlier one said completely. */
   add(flag: number, bytes: Buffer, start: number, end: number, offset: number): void {
     this.#inARow += 1;
-    if (this.#inARow > HEADERS_IN_A_ROW) throw tarOverLimit('headersInARow', HEADERS_IN_A_ROW, 'extension headers of one entry');
+    if (this.#inARow > HEADERS_IN_A_ROW)
+      throw tarOverLimit('headersInARow', HEADERS_IN_A_ROW, 'extension headers of one entry');
     switch (flag) {
       case FLAG.pax:
         this.pax = readPax(bytes, start, end, offset);

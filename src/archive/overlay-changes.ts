@@ -1,4 +1,4 @@
-import type { System } from '../system/system.ts';
+import type { Bytes, System } from '../system/system.ts';
 import { byName, type Change, isSocket, nameable, unrepresentable } from './changes.ts';
 import { depthFirst } from './depth-first.ts';
 import type { MergedTree, TreeDir, TreeEntry } from './merged-tree.ts';
@@ -10,7 +10,11 @@ import { isOpaque, isOverlayWhiteout, isOverlayXattr } from './overlay-marks.ts'
  * as by `listChanges`; an opaque directory's mark follows it. Throws CHANGES_UNREPRESENTABLE for names that would be
  * whiteouts, and where the content is in the layers below: there the kernel moved a directory, or copied attributes only.
  */
-export function* listOverlayChanges(system: System, tree: MergedTree, onEntry: () => void = () => {}): Generator<Change> {
+export function* listOverlayChanges(
+  system: System,
+  tree: MergedTree,
+  onEntry: () => void = () => {},
+): Generator<Change> {
   const inside = (change: Change): Change[] => {
     if (change.entry === null || change.entry.content === null) return [];
     return changesIn(system, tree, change.entry.content, isOpaqueDir(system, tree, change.entry), onEntry);
@@ -26,7 +30,7 @@ function changesIn(system: System, tree: MergedTree, dir: TreeDir, opaque: boole
     const { path } = entry;
     if (isSocket(entry)) continue;
     nameable(path, name);
-    if (isOverlayWhiteout(entry.stat) || isXattrWhiteout(system, tree, entry)) gone.push({ path, kind: 'delete', entry: null });
+    if (isRemoval(system, tree, entry)) gone.push({ path, kind: 'delete', entry: null });
     else here.push({ path, kind: 'modify', entry });
   }
   // Nothing from below shows in an opaque directory: there is nothing to remove.
@@ -38,17 +42,21 @@ function isOpaqueDir(system: System, tree: MergedTree, entry: TreeEntry): boolea
   return isOpaque(system, dir, name);
 }
 
-/** Newer kernels may spell a removal as an attribute of an empty file. Looks at the other attributes of its kind as well. */
-function isXattrWhiteout(system: System, tree: MergedTree, entry: TreeEntry): boolean {
+/** Newer kernels may spell a removal as an attribute of an empty file. */
+function isRemoval(system: System, tree: MergedTree, entry: TreeEntry): boolean {
+  if (isOverlayWhiteout(entry.stat)) return true;
+  const marks = overlayMarks(system, tree, entry);
+  if (marks.includes('redirect') || marks.includes('metacopy')) {
+    throw unrepresentable(entry.path, 'its content is in the layers below, where the overlay file system left it');
+  }
+  return marks.includes('whiteout') && entry.stat.size === 0;
+}
+
+/** The names of the attributes that the overlay file system put on an entry. */
+function overlayMarks(system: System, tree: MergedTree, entry: TreeEntry): Bytes[] {
   const { dir, name } = tree.locate(entry);
   const keys = system.listXattrs(dir, name);
-  let whiteout = false;
-  for (const key of typeof keys === 'number' ? [] : keys) {
-    if (!isOverlayXattr(key)) continue;
-    if (key.endsWith('.redirect') || key.endsWith('.metacopy')) {
-      throw unrepresentable(entry.path, `its content is in the layers below (${key})`);
-    }
-    if (key.endsWith('.whiteout') && entry.stat.size === 0) whiteout = true;
-  }
-  return whiteout;
+  return typeof keys === 'number'
+    ? []
+    : keys.filter(isOverlayXattr).map((key) => key.slice(key.indexOf('.overlay.') + '.overlay.'.length));
 }

@@ -126,11 +126,13 @@ function readMoment(key: string, bytes: Buffer, start: number, end: number, offs
 
 function takeXattr(into: PaxRecords, name: Bytes, bytes: Buffer, start: number, end: number, offset: number): void {
   if (name === '') throw tarInvalid('an extended attribute has no name', offset);
-  if (name.length > XATTR_NAME_BYTES) throw tarOverLimit('xattrNameBytes', XATTR_NAME_BYTES, 'name of an extended attribute');
+  if (name.length > XATTR_NAME_BYTES)
+    throw tarOverLimit('xattrNameBytes', XATTR_NAME_BYTES, 'name of an extended attribute');
   if (end - start > XATTR_VALUE_BYTES) throw tarOverLimit('xattrBytes', XATTR_VALUE_BYTES, 'an extended attribute');
   into.xattrs ??= new Map();
   into.xattrs.set(name, Buffer.from(bytes.subarray(start, end)));
-  if (into.xattrs.size > XATTRS_PER_ENTRY) throw tarOverLimit('xattrs', XATTRS_PER_ENTRY, 'extended attributes of one entry');
+  if (into.xattrs.size > XATTRS_PER_ENTRY)
+    throw tarOverLimit('xattrs', XATTRS_PER_ENTRY, 'extended attributes of one entry');
 }
 
 /** The oldest sparse form repeats `offset` and `numbytes` in turn, which no other key may: here order is meaning. */

@@ -13,7 +13,13 @@ export interface SparseMapReader {
 }
 
 /** Sets `entry.sparse`, once the runs are known to ascend without overlap within the size and to hold the stored bytes. */
-export function setRuns(entry: TarEntry, runs: SparseRun[], logicalSize: number, mapBytes: number, offset: number): void {
+export function setRuns(
+  entry: TarEntry,
+  runs: SparseRun[],
+  logicalSize: number,
+  mapBytes: number,
+  offset: number,
+): void {
   let end = 0;
   let sum = mapBytes;
   for (const run of runs) {
@@ -37,7 +43,10 @@ const PAIRS_IN_BLOCK = 21;
 export function addTableRuns(runs: SparseRun[], bytes: Buffer, at: number, pairs: number, offset: number): boolean {
   const end = at + pairs * PAIR_BYTES;
   for (let pair = at; pair < end && bytes[pair] !== 0; pair += PAIR_BYTES) {
-    const run = { offset: readNumber(bytes, pair, FIELD_BYTES), length: readNumber(bytes, pair + FIELD_BYTES, FIELD_BYTES) };
+    const run = {
+      offset: readNumber(bytes, pair, FIELD_BYTES),
+      length: readNumber(bytes, pair + FIELD_BYTES, FIELD_BYTES),
+    };
     if (Number.isNaN(run.offset + run.length)) throw tarInvalid('a number of the sparse map is malformed', offset);
     runs.push(run);
   }

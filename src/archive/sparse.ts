@@ -56,5 +56,6 @@ function readGnu(
 }
 
 function checkSize(logicalSize: number, limits: LayerLimits, entry: TarEntry): void {
-  if (logicalSize > limits.layerBytes) throw tarOverLimit('layerBytes', limits.layerBytes, 'size of a sparse file', entry.name);
+  if (logicalSize > limits.layerBytes)
+    throw tarOverLimit('layerBytes', limits.layerBytes, 'size of a sparse file', entry.name);
 }

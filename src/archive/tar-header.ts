@@ -47,7 +47,14 @@ export function sumBlock(bytes: Buffer, at: number): number {
   let sum = 0;
   for (let i = at; i < at + BLOCK_BYTES; i += 8) {
     sum +=
-      bytes[i]! + bytes[i + 1]! + bytes[i + 2]! + bytes[i + 3]! + bytes[i + 4]! + bytes[i + 5]! + bytes[i + 6]! + bytes[i + 7]!;
+      bytes[i]! +
+      bytes[i + 1]! +
+      bytes[i + 2]! +
+      bytes[i + 3]! +
+      bytes[i + 4]! +
+      bytes[i + 5]! +
+      bytes[i + 6]! +
+      bytes[i + 7]!;
   }
   return sum;
 }

@@ -148,7 +148,8 @@ class BlockReader implements TarReader {
   #startEntry(block: Buffer, at: number, numbers: HeaderNumbers, offset: number): void {
     const entry = assembleEntry(block, at, numbers, this.#meta, this.#limits, offset);
     this.#entries += 1;
-    if (this.#entries > this.#limits.entries) throw tarOverLimit('entries', this.#limits.entries, 'entries', entry.name);
+    if (this.#entries > this.#limits.entries)
+      throw tarOverLimit('entries', this.#limits.entries, 'entries', entry.name);
     const records = this.#meta.pax?.sparse ?? null;
     this.#sparse = readSparse(entry, block, at, numbers, records, this.#limits, offset);
     this.#meta.clear();

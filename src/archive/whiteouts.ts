@@ -41,9 +41,13 @@ export function classifyName(path: Bytes): ClassifiedName {
 
 function invalidWhiteout(path: Bytes): Error {
   const entry = shownName(path);
-  return engineError('WHITEOUT_INVALID', `whiteout "${entry}" names nothing that could be removed; do not trust this layer`, {
-    entry,
-  });
+  return engineError(
+    'WHITEOUT_INVALID',
+    `whiteout "${entry}" names nothing that could be removed; do not trust this layer`,
+    {
+      entry,
+    },
+  );
 }
 
 /**
@@ -55,7 +59,9 @@ export function cleanName(name: Bytes): Bytes {
   const clean = cleanPath(name);
   if (clean !== null) return clean;
   const entry = shownName(name);
-  throw engineError('ENTRY_OUTSIDE_ROOT', `entry "${entry}" leads out of the layer's root; do not trust this layer`, { entry });
+  throw engineError('ENTRY_OUTSIDE_ROOT', `entry "${entry}" leads out of the layer's root; do not trust this layer`, {
+    entry,
+  });
 }
 
 /** As `cleanName`; null when `..` leads above the root. */

@@ -129,7 +129,13 @@ export function hardlink(name: string, linkname: string, fields: EntryFields = {
   return entry(name, '', { type: '1', linkname, ...fields });
 }
 
-export function device(type: 'char' | 'block', name: string, devMajor: Field, devMinor: Field, fields: EntryFields = {}): Buffer {
+export function device(
+  type: 'char' | 'block',
+  name: string,
+  devMajor: Field,
+  devMinor: Field,
+  fields: EntryFields = {},
+): Buffer {
   return entry(name, '', { type: type === 'char' ? '3' : '4', devMajor, devMinor, ...fields });
 }
 
