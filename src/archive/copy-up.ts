@@ -1,4 +1,4 @@
-import { closeSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { check } from '../system/errno.ts';
 import { type Bytes, type Dir, S_IFLNK, S_IFMT, S_IFREG, type System } from '../system/system.ts';
 import type { LowerEntry } from './lower-view.ts';
@@ -53,6 +53,6 @@ function copyContent(system: System, from: LowerEntry, dir: Dir, name: Bytes): v
       system.close(target);
     }
   } finally {
-    closeSync(source);
+    system.close(source);
   }
 }

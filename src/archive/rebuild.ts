@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import type { ByteSink } from '../compression/codec.ts';
 import { engineError } from '../errors/kinds.ts';
 import { check } from '../system/errno.ts';
@@ -30,12 +30,13 @@ export function openRebuilder(system: System, layer: RecordedLayer): TarRebuilde
   const record = new RecordReader(layer.meta);
   let root: Dir;
   try {
-    root = check(system.openRoot(layer.dir), 'open', layer.dir);
+    root = check(system.openRoot(Buffer.from(layer.dir).toString('latin1')), 'open', layer.dir);
   } catch (error) {
     record.close();
     throw error;
   }
   const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let payload: Dir | null = null;
   return {
     tarSize: record.table.tarSize,
     write(start, end, sink): void {
@@ -44,6 +45,7 @@ export function openRebuilder(system: System, layer: RecordedLayer): TarRebuilde
       }
     },
     close(): void {
+      if (payload !== null) system.closeDir(payload);
       system.closeDir(root);
       record.close();
     },
@@ -61,13 +63,15 @@ export function openRebuilder(system: System, layer: RecordedLayer): TarRebuilde
     try {
       copyRange(fd, piece, from, to, sink);
     } finally {
-      closeSync(fd);
+      system.close(fd);
     }
   }
 
   function openBody(piece: RecordPiece & { kind: 'body' }): number {
     if (piece.payload === null) return check(system.openFile(root, piece.path), 'open', `${layer.dir}/${piece.path}`);
-    return openSync(`${layer.meta}/${PAYLOAD_DIR}/${piece.payload}`, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const dir = `${layer.meta}/${PAYLOAD_DIR}`;
+    payload ??= check(system.openRoot(Buffer.from(dir).toString('latin1')), 'open', dir);
+    return check(system.openFile(payload, String(piece.payload)), 'open', `${dir}/${piece.payload}`);
   }
 
   function copyRange(fd: number, piece: RecordPiece & { kind: 'body' }, from: number, to: number, sink: ByteSink): void {

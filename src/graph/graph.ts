@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
 import { DEFAULT_LIMITS, type LayerLimits } from '../archive/limits.ts';
+import type { LayerMount } from '../archive/layer-mount.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { hasCode } from '../errors/kinds.ts';
 import type { ModernImage } from '../image/image-source.ts';
@@ -248,6 +249,12 @@ export class Graph {
   history(id: string): Image[] {
     this.#context.family.refresh();
     return historyOf(this.#context, id);
+  }
+
+  /** Where an image's layer and those below it are, for a comparison. */
+  mountOf(id: string): Promise<LayerMount> {
+    const { parent } = this.history(id)[0]!;
+    return this.driver.mount(id, parent === '' ? null : parent);
   }
 
   /** The JSON of an image, byte for byte. */
