@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, openSync } from 'node:fs';
 import { check } from '../system/errno.ts';
 import type { Bytes, Dir, System } from '../system/system.ts';
 import { PAYLOAD_DIR } from './record-format.ts';
@@ -16,7 +16,8 @@ export class Payload {
 
   /** A new side file, open for writing. */
   create(number: number): number {
-    return check(this.#system.createFile(this.#open(), String(number), 0o600), 'open', `${this.#path}/${number}`);
+    this.#open();
+    return openSync(`${this.#path}/${number}`, 'wx', 0o600);
   }
 
   /** Moves a file of the tree here. */
@@ -32,7 +33,7 @@ export class Payload {
   #open(): Dir {
     if (this.#dir === null) {
       mkdirSync(this.#path, { mode: 0o700 });
-      this.#dir = check(this.#system.openRoot(this.#path), 'open', this.#path);
+      this.#dir = check(this.#system.openRoot(Buffer.from(this.#path).toString('latin1')), 'open', this.#path);
     }
     return this.#dir;
   }

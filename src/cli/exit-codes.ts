@@ -50,6 +50,11 @@ export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {
       return EXIT.resource;
     case 'LIMIT_EXCEEDED':
       return EXIT.failed;
+    // The store itself says no: no image is tried, whenever it says so.
+    case 'STORE_LOCKED':
+    case 'STORE_READ_ONLY':
+    case 'STORE_IN_USE':
+      return EXIT.refused;
   }
   if (hasCode(error, 'REMOTE_FAILED') && isPermanent(error.details.status)) return EXIT.failed;
   return BY_KIND[error.kind][stage];

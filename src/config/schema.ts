@@ -70,8 +70,8 @@ const KEYS = {
   budgets: { spoolBytes: bytes(1024 ** 2), threadHeapBytes: bytes(64 * 1024 ** 2) },
   compression: {
     default: oneOf('auto', 'keep', 'none', 'gzip', 'zstd'),
-    gzipLevel: whole(1, 9),
-    zstdLevel: whole(1, 22),
+    gzipLevel: wholeOrAuto(9),
+    zstdLevel: wholeOrAuto(22),
     reproducible: yesNo(),
   },
   durability: oneOf('batch', 'layer', 'none'),

@@ -42,8 +42,9 @@ export interface Settings {
 export interface CompressionSettings {
   /** `auto`: what the destination is used to (`keep` for OCI, `none` for a docker-archive). */
   default: 'auto' | 'keep' | 'none' | 'gzip' | 'zstd';
-  gzipLevel: number;
-  zstdLevel: number;
+  /** `auto`: what the implementation is best at. */
+  gzipLevel: Auto;
+  zstdLevel: Auto;
   /** The same bytes on every machine, at about a quarter of the speed. */
   reproducible: boolean;
 }

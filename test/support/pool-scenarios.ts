@@ -62,7 +62,9 @@ const SCENARIOS: Record<string, Scenario> = {
     await sleep(1);
     return answer();
   },
-  deaf: () => {
+  /** Never looks at the cancel word. */
+  deaf: (_input, { cell }) => {
+    cell.addEntries(1);
     for (;;) nap(1000);
   },
   exit: () => process.exit(7),

@@ -58,7 +58,9 @@ describe('a thread', () => {
   it('that does not answer a cancel is ended after the grace time, and its queue goes on', async () => {
     const pool = open({ threads: 1, graceMs: 50 });
     const abort = new AbortController();
-    const deaf = failure(play(pool, 'deaf', 0, { signal: abort.signal, onProgress: () => abort.abort() }));
+    const deaf = failure(
+      play(pool, 'deaf', 0, { signal: abort.signal, onProgress: ({ entries }) => entries > 0 && abort.abort() }),
+    );
     const next = play(pool, 'echo', 8);
     expect(await deaf).toMatchObject({ code: 'CANCELLED', message: expect.stringContaining('did not answer') });
     expect((await next).size).toBe(8);

@@ -1,66 +1,99 @@
-import { engineError } from '../../errors/kinds.ts';
 import type { Engine } from '../../engine.ts';
-import { familiarReference, parseRepositoryTag } from '../../identity/reference.ts';
-import { combineExitCodes, EXIT, type ExitCode } from '../exit-codes.ts';
-import { examples, type Verb } from '../verb.ts';
+import { engineError, isEngineError } from '../../errors/kinds.ts';
+import { asEngineError } from '../../errors/wire.ts';
+import { DEFAULT_TAG, familiarName, imageReference, parseRepositoryTag } from '../../identity/reference.ts';
+import { printable } from '../../reporting/printable.ts';
+import { EXIT, type ExitCode, combineExitCodes } from '../exit-codes.ts';
+import { failureLine } from '../failure.ts';
+import { bareId, refuseReadOnly } from '../lookup.ts';
+import { type Verb, examples } from '../verb.ts';
 
 interface Options {
   force?: boolean;
   prune: boolean;
 }
 
-/** One line of what happened. */
 type Removed = { untagged: string } | { deleted: string };
+type Tell = (removed: Removed) => void;
 
-/** `layermill rm NAME|ID...` */
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<images...>', 'names or ids')
-      .option('-f, --force', 'remove an id that has several names')
-      .option('--no-prune', 'keep ancestors that nothing needs any more')
-      .addHelpText('after', examples(['a name, and the image when it was the last', 'layermill rm busybox:old']));
-  },
-  async run(session, names, options) {
+  define: (command) =>
+    void command
+      .argument('<image...>', 'names, ids, or beginnings of ids')
+      .option('-f, --force', 'remove an image by its id although it has several names')
+      .option('--no-prune', 'keep ancestors that have no name and no other children')
+      .addHelpText(
+        'after',
+        '\nA name is dropped; with its last name an image goes too, and then every ancestor that nothing needs.\n' +
+          examples(
+            ['Drop a name, and the image when it was the last one', 'layermill rm app:1.2'],
+            ['Remove an image with all its names', 'layermill rm --force 4f2a91c0d3e5'],
+          ),
+      ),
+
+  run: async (session, operands, { force = false, prune }: Options) => {
     const engine = await session.engine();
+    refuseReadOnly(engine);
+    const results: unknown[] = [];
+    const tell: Tell = (removed) => {
+      results.push(removed);
+      const [what, name] = Object.entries(removed)[0] as [string, string];
+      if (!session.json) session.out.line(`${what}: ${printable(name)}`);
+    };
     const codes: ExitCode[] = [];
-    for (const name of names) {
+    for (const name of operands) {
       try {
-        for await (const removed of remove(engine, name, options as Options)) {
-          if (session.json) session.out.json(removed);
-          else session.out.line('untagged' in removed ? `untagged: ${removed.untagged}` : `deleted: ${removed.deleted}`);
-        }
+        await removeOne(engine, name, { force, prune }, tell);
         codes.push(EXIT.done);
       } catch (error) {
-        codes.push(session.fail(error, { source: null, ref: name }, 'before'));
+        const at = { source: null, ref: name };
+        codes.push(session.tell(error, at, 'before'));
+        results.push(failureLine(asEngineError(error), at));
       }
     }
+    if (session.json) session.out.json(results);
     return combineExitCodes(codes);
   },
 };
 
-/** By name: the name goes, with the last one the image. By id: all names go, several of them only by force. */
-async function* remove({ graph, tags }: Engine, name: string, { force, prune }: Options): AsyncGenerator<Removed> {
+async function removeOne(engine: Engine, name: string, options: Required<Options>, tell: Tell): Promise<void> {
+  const { repository, reference } = parseRepositoryTag(name);
+  const tag = reference === '' ? DEFAULT_TAG : reference;
+  const named = engine.tags.get(repository)?.get(tag);
+  if (named === undefined) return removeById(engine, bareId(name), options, tell);
+  await engine.tags.delete(repository, tag);
+  tell({ untagged: imageReference(familiarName(repository), tag) });
+  if (isFree(engine, named)) await removeChain(engine, named, options.prune, tell);
+}
+
+async function removeById(engine: Engine, name: string, { force, prune }: Required<Options>, tell: Tell): Promise<void> {
+  const { graph, tags } = engine;
   const { id } = await tags.lookupImage(name);
   const names = tags.byId().get(id) ?? [];
-  const full = familiarReference(name);
-  const byName = names.includes(full);
-  if (!byName && names.length > 1 && force !== true) {
-    const message = `image ${id.slice(0, 12)} has several names (${names.join(', ')}); remove one of them, or all with --force`;
+  if (names.length > 1 && !force) {
+    const message = `image ${id} has ${names.length} names: ${names.join(', ')}`;
     throw engineError('IMAGE_HAS_NAMES', message, { id, names });
   }
-  if (graph.hasChildren(id) && (!byName || names.length === 0)) await graph.delete(id);
-  for (const going of byName ? [full] : names) {
-    const { repository, reference } = parseRepositoryTag(going);
-    await tags.delete(repository, reference);
-    yield { untagged: going };
-  }
-  if (byName && names.length > 1) return;
-  for (let at = id; at !== '' && !graph.hasChildren(at) && !tags.byId().has(at); ) {
-    const { parent } = await graph.get(at);
-    await graph.delete(at);
-    yield { deleted: at };
-    if (!prune) return;
-    at = parent;
+  // Asked before its names go, so that a refusal changes nothing; without names `delete` tells whose children they are.
+  if (!graph.hasChildren(id)) for (const untagged of await tags.deleteAll(id)) tell({ untagged });
+  await removeChain(engine, id, prune, tell);
+}
+
+/** Nothing needs it: no name, no image built on it. */
+function isFree({ graph, tags }: Engine, id: string): boolean {
+  return graph.has(id) && !graph.hasChildren(id) && !tags.byId().has(id);
+}
+
+/** Removes an image, then every ancestor that nothing needs any more. */
+async function removeChain(engine: Engine, id: string, prune: boolean, tell: Tell): Promise<void> {
+  const { parent } = await engine.graph.get(id);
+  await engine.graph.delete(id, { force: true });
+  tell({ deleted: id });
+  if (!prune || parent === '' || !isFree(engine, parent)) return;
+  try {
+    await removeChain(engine, parent, prune, tell);
+  } catch (error) {
+    // Somebody has begun to use the ancestor: then it is needed after all.
+    if (!isEngineError(error) || error.kind !== 'Conflict') throw error;
   }
 }

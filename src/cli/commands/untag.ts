@@ -1,21 +1,24 @@
-import { familiarReference, parseRepositoryTag } from '../../identity/reference.ts';
+import { DEFAULT_TAG, familiarName, imageReference, parseRepositoryTag } from '../../identity/reference.ts';
+import { printable } from '../../reporting/printable.ts';
 import { EXIT } from '../exit-codes.ts';
-import { examples, type Verb } from '../verb.ts';
+import { refuseReadOnly } from '../lookup.ts';
+import { type Verb, examples } from '../verb.ts';
 
-/** `layermill untag REPO[:TAG]` */
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<name>', 'REPOSITORY[:TAG]; the tag is latest when there is none')
-      .addHelpText('after', examples(['take a name away', 'layermill untag busybox:old']));
-  },
-  async run(session, [name]) {
-    const { tags } = await session.engine();
-    const full = familiarReference(name!);
-    const { repository, reference } = parseRepositoryTag(full);
-    await tags.delete(repository, reference);
-    if (session.json) session.out.json({ untagged: full });
-    else session.out.line(`untagged: ${full}`);
+  define: (command) =>
+    void command
+      .argument('<name>', 'REPOSITORY[:TAG]; without a tag it is latest')
+      .addHelpText('after', examples(['Forget a name, and keep its image', 'layermill untag app:1.2'])),
+
+  run: async (session, operands) => {
+    const { repository, reference } = parseRepositoryTag(operands[0]!);
+    const tag = reference === '' ? DEFAULT_TAG : reference;
+    const engine = await session.engine();
+    refuseReadOnly(engine);
+    await engine.tags.delete(repository, tag);
+    const untagged = imageReference(familiarName(repository), tag);
+    if (session.json) session.out.json({ untagged });
+    else session.out.line(`untagged: ${printable(untagged)}`);
     return EXIT.done;
   },
 };
