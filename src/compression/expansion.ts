@@ -2,7 +2,7 @@ import { engineError } from '../errors/kinds.ts';
 import type { ByteSink, Compression, ExpansionLimits } from './codec.ts';
 
 /** Below this much output the ratio says nothing: a small archive of zeros is no attack. */
-export const RATIO_FROM: number = 64 * 1024 * 1024;
+const RATIO_FROM = 64 * 1024 * 1024;
 
 /** Counts what a decoder takes in and gives out. */
 export interface Meter {

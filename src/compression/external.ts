@@ -49,11 +49,21 @@ interface Feeding {
 export async function unpackWithProgram(work: ExternalUnpacking): Promise<{ size: number }> {
   const program = find(work.compression);
   if (work.signal?.aborted === true) throw cancelled(work.signal);
-  const output = await open(work.to, 'wx', 0o600);
+  const output = await create(work.to);
   try {
-    return { size: await run(program, work, output.createWriteStream()) };
+    return { size: await run(program, work, output) };
   } catch (error) {
+    output.destroy();
     await rm(work.to, { force: true });
+    throw fromSystemError(error) ?? error;
+  }
+}
+
+/** Separate, because a file that was there before is nobody's to remove. */
+async function create(path: string): Promise<Writable> {
+  try {
+    return (await open(path, 'wx', 0o600)).createWriteStream();
+  } catch (error) {
     throw fromSystemError(error) ?? error;
   }
 }
@@ -78,11 +88,11 @@ function isExecutable(path: string): boolean {
 /** Feeds, keeps and waits side by side; the first that fails ends the program, and with it the other two. */
 async function run(program: string, work: ExternalUnpacking, output: Writable): Promise<number> {
   const { blob, compression, limits, signal } = work;
-  const child = spawn(program, PROGRAMS[compression].args, { stdio: 'pipe', env: { LC_ALL: 'C' }, cwd: '/' });
   const feeding: Feeding = {
     bytes: 0,
     hash: createHash(blob.digest === undefined ? 'sha256' : digestAlgorithm(blob.digest)),
   };
+  const child = spawn(program, PROGRAMS[compression].args, { stdio: 'pipe', env: { LC_ALL: 'C' }, cwd: '/' });
   const complaint = listen(child.stderr);
   const orKill = <Value>(part: Promise<Value>): Promise<Value> =>
     part.catch((error: unknown) => {

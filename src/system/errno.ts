@@ -7,7 +7,6 @@ export const ENOENT: number = constants.errno.ENOENT;
 export const EINTR: number = constants.errno.EINTR;
 export const EIO: number = constants.errno.EIO;
 export const ENXIO: number = constants.errno.ENXIO;
-export const EBADF: number = constants.errno.EBADF;
 export const EAGAIN: number = constants.errno.EAGAIN;
 export const EACCES: number = constants.errno.EACCES;
 export const EEXIST: number = constants.errno.EEXIST;

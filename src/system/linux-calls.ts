@@ -128,7 +128,7 @@ function settled(call: Call, errno: () => number): Call {
   };
 }
 
-/** Runs on a thread of koffi's own, whose errno nobody sees: any failure is EIO, which is what it nearly always is. */
+/** Runs on a thread of koffi's own, whose errno nobody sees: a failure is EIO, which is what it nearly always is. */
 function inBackground(call: Koffi.KoffiFunc<(fd: number) => number>): (fd: number) => Promise<number> {
   return (fd) =>
     new Promise((resolve) => {
