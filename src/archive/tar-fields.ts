@@ -62,7 +62,7 @@ export function readDecimal(bytes: Buffer, start: number, end: number): number {
   const sign = bytes[start];
   const first = start < end && (sign === MINUS || sign === PLUS) ? start + 1 : start;
   const value = readDigits(bytes, first, end);
-  return sign === MINUS && first > start ? -value || 0 : value;
+  return sign === MINUS && first > start ? 0 - value : value;
 }
 
 /** As `readDecimal`, without any sign. */

@@ -4,5 +4,8 @@ import { engineError } from '../errors/kinds.ts';
 export function parseLevel(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^-?\d{1,3}$/.test(text)) return Number(text);
-  throw engineError('INVALID_ARGUMENT', `not a compression level: ${JSON.stringify(text)}`, { argument: '--level', value: text });
+  throw engineError('INVALID_ARGUMENT', `not a compression level: ${JSON.stringify(text)}`, {
+    argument: '--level',
+    value: text,
+  });
 }

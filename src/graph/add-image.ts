@@ -128,7 +128,7 @@ function claim(context: GraphContext, works: LayerWorks, steps: Step[], options:
   }
   const below = steps.at(-2)?.work ?? null;
   step.own = true;
-  step.work = new LayerWork(works, context, step.id, () =>
+  step.work = new LayerWork(works, context, step.id, below, () =>
     makeLayer(context, step, below, {
       ...options,
       onProgress: (counters) => {

@@ -11,12 +11,22 @@ export class LayerWork {
   readonly #id: string;
   readonly #works: LayerWorks;
   readonly #context: GraphContext;
+  readonly #below: LayerWork | null;
   #users = 1;
   #committing: Promise<void> | null = null;
+  /** Settles when the commit is in its queue. */
+  #queued: Promise<void> = Promise.resolve();
 
   /** Starts to make it; the caller is its first user. */
-  constructor(works: LayerWorks, context: GraphContext, id: string, make: () => Promise<FilledLayer>) {
+  constructor(
+    works: LayerWorks,
+    context: GraphContext,
+    id: string,
+    below: LayerWork | null,
+    make: () => Promise<FilledLayer>,
+  ) {
     this.#id = id;
+    this.#below = below;
     this.#works = works;
     this.#context = context;
     works.set(id, this);
@@ -30,9 +40,15 @@ export class LayerWork {
     return this;
   }
 
-  /** Makes the layer true, once, whoever asks first. The one below must have been asked before. */
+  /** Makes the layer true, once, whoever asks first, and those below it before. */
   commit(): Promise<void> {
-    this.#committing ??= this.#commit();
+    if (this.#committing === null) {
+      let queued = (): void => {};
+      this.#queued = new Promise((resolve) => {
+        queued = resolve;
+      });
+      this.#committing = this.#commit(queued).finally(queued);
+    }
     return this.#committing;
   }
 
@@ -45,11 +61,18 @@ export class LayerWork {
     if (layer !== null) await discardLayer(layer);
   }
 
-  async #commit(): Promise<void> {
+  async #commit(queued: () => void): Promise<void> {
+    // Base first into the queue; the queue keeps the order, so none waits for the end of another.
+    if (this.#below !== null) {
+      this.#below.commit().catch(() => {});
+      await this.#below.#queued;
+    }
     const layer = await this.filled;
     const { tree, meta, blob } = layer;
     try {
-      await this.#context.commits.commit({ id: this.#id, tree, meta, blobs: blob === null ? [] : [blob] });
+      const done = this.#context.commits.commit({ id: this.#id, tree, meta, blobs: blob === null ? [] : [blob] });
+      queued();
+      await done;
     } catch (error) {
       await discardLayer(layer);
       throw error;

@@ -53,7 +53,7 @@ test('an ambiguous prefix names some of the candidates, never all of very many',
   const index = new TruncIndex(Array.from({ length: 50 }, (_, at) => `ab${at}`));
   const error = (() => {
     try {
-      index.get('ab');
+      return index.get('ab');
     } catch (thrown) {
       return thrown;
     }

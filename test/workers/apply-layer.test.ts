@@ -278,7 +278,7 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a 300-link chain is refused, a total of 255 is the end', () => {
-    const chain = Array.from({ length: 300 }, (unused, index) => symlink(`l${index}`, index === 299 ? 'd' : `l${index + 1}`));
+    const chain = Array.from({ length: 300 }, (_unused, index) => symlink(`l${index}`, index === 299 ? 'd' : `l${index + 1}`));
     expect(failure(...chain, file('l0/x', 'x'))).toBe('LINK_INVALID');
   });
 
@@ -339,7 +339,7 @@ describe('an overlay layer whose parent is not complete yet', () => {
 test('the record keeps the layer small', () => {
   const lab = new LayerLab('full');
   try {
-    lab.apply(tar(Array.from({ length: 500 }, (unused, index) => file(`dir/file-${index}`, 'same'))));
+    lab.apply(tar(Array.from({ length: 500 }, (_unused, index) => file(`dir/file-${index}`, 'same'))));
     expect(lstatSync(join(lab.layers[0]!.meta, 'record')).size).toBeLessThan(500 * 1024 * 0.1);
   } finally {
     lab.close();

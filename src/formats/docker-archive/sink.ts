@@ -46,7 +46,8 @@ export async function openDockerArchiveSink(path: string, ref: string | null, co
 }
 
 function manifestJson(images: readonly SinkImage[]): Buffer {
-  const lines = images.map(({ configDigest, names, layers }) => ({
+  const sorted = images.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  const lines = sorted.map(({ configDigest, names, layers }) => ({
     Config: blobPath(configDigest),
     RepoTags: names.length === 0 ? null : names,
     Layers: layers.map(({ digest }) => blobPath(digest)),
@@ -55,6 +56,11 @@ function manifestJson(images: readonly SinkImage[]): Buffer {
     ),
   }));
   return Buffer.from(`${JSON.stringify(lines)}\n`);
+}
+
+/** Images are listed by name, whichever was ready first. */
+function sortKey({ names, configDigest }: SinkImage): string {
+  return `${names[0] ?? ''} ${configDigest}`;
 }
 
 /** Docker's `repositories` leads from a name to the top layer; an image without layers has nothing to lead to. */

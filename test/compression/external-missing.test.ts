@@ -1,0 +1,21 @@
+import { expect, test, vi } from 'vitest';
+import { unpackWithProgram } from '../../src/compression/external.ts';
+import { NO_LIMITS } from '../support/packed.ts';
+
+vi.mock('node:fs', async (original) => ({
+  ...(await original<typeof import('node:fs')>()),
+  accessSync: () => {
+    throw new Error('not here');
+  },
+}));
+
+test.each([
+  ['xz', 'xz-utils'],
+  ['bzip2', 'bzip2'],
+] as const)('a machine without %s is told which package has it', async (compression, name) => {
+  const work = { blob: { path: '/none' }, compression, to: '/none/either', limits: NO_LIMITS };
+  await expect(unpackWithProgram(work)).rejects.toMatchObject({
+    code: 'PROGRAM_MISSING',
+    details: { program: compression, package: name },
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DockerDaemon } from '../support/docker-daemon.ts';
+import { dockerArchiveFiles, writeArchiveFile } from '../support/image-fixture.ts';
+import { oddImage } from '../support/odd-image.ts';
+import { layermill, layermillJson, missing } from '../support/programs.ts';
+
+const NAME = 'interop/odd:1';
+const image = oddImage(NAME);
+const diffIds = image.layers.map(({ diffId }) => diffId);
+const absent = missing(['dockerd', 'docker', 'containerd']);
+const reason = process.geteuid?.() === 0 ? absent.map((program) => `no ${program}`).join(', ') : 'needs root';
+if (reason !== '') console.log(`skipped: the Docker daemon: ${reason}`);
+
+interface Inspected {
+  id: string;
+  configDigest: string;
+  layers: { diffId: string }[];
+}
+
+describe.skipIf(reason !== '')('docker-archives, with the Docker daemon', () => {
+  let work: string;
+  let daemon: DockerDaemon;
+  let store: string;
+  const at = (name: string): string => join(work, name);
+  const dockerId = (name: string): string => daemon.docker('image', 'inspect', '--format', '{{.Id}}', name);
+  const dockerLayers = (name: string): unknown =>
+    JSON.parse(daemon.docker('image', 'inspect', '--format', '{{json .RootFS.Layers}}', name));
+  const expectSameAsDocker = (archive: string, name: string): void => {
+    const root = mkdtempSync(at('store-'));
+    layermill(root, 'import', archive);
+    const [found] = layermillJson<Inspected>(root, 'inspect', name);
+    expect(found!.configDigest).toBe(dockerId(name));
+    expect(`sha256:${found!.id}`).toBe(dockerId(name));
+    expect(found!.layers.map(({ diffId }) => diffId)).toEqual(dockerLayers(name));
+  };
+
+  beforeAll(async () => {
+    work = mkdtempSync(join(tmpdir(), 'layermill-interop-'));
+    store = mkdtempSync(at('store-'));
+    layermill(store, 'import', writeArchiveFile(at('source.tar'), dockerArchiveFiles([image])));
+    daemon = await DockerDaemon.start();
+  });
+  afterAll(async () => {
+    await daemon?.stop();
+    rmSync(work, { recursive: true });
+  });
+
+  it.each(['none', 'gzip'])('docker load shows the same image, layers packed with %s', (compression) => {
+    const path = at(`ours-${compression}.tar`);
+    layermill(store, 'export', NAME, '--to', `docker-archive:${path}`, '--compression', compression);
+    daemon.docker('load', '--input', path);
+    expect(dockerId(NAME)).toBe(image.configDigest);
+    expect(dockerLayers(NAME)).toEqual(diffIds);
+    if (compression === 'none') daemon.docker('image', 'rm', NAME);
+  });
+
+  it('docker load takes an archive of the old kind', () => {
+    const path = at('legacy.tar');
+    layermill(store, 'export', NAME, '--to', `docker-archive:${path}`, '--legacy');
+    daemon.docker('image', 'rm', NAME);
+    daemon.docker('load', '--input', path);
+    expect(dockerLayers(NAME)).toEqual(diffIds);
+    daemon.docker('image', 'rm', NAME);
+    daemon.docker('load', '--input', at('ours-none.tar'));
+  });
+
+  it('what docker saves imports with the same digests', () => {
+    daemon.docker('save', '--output', at('saved.tar'), NAME);
+    expectSameAsDocker(at('saved.tar'), NAME);
+  });
+
+  it('an image that docker made imports with its digests', () => {
+    mkdirSync(at('context'));
+    writeFileSync(at('context/Dockerfile'), 'FROM interop/odd:1\nCOPY file /etc/file\nENV A=1\nLABEL b=2\n');
+    writeFileSync(at('context/file'), 'made by docker');
+    daemon.docker('build', '--quiet', '--network', 'none', '--tag', 'interop/made:1', at('context'));
+    daemon.docker('save', '--output', at('made.tar'), 'interop/made:1', NAME);
+    expectSameAsDocker(at('made.tar'), 'interop/made:1');
+    expectSameAsDocker(at('made.tar'), NAME);
+  });
+});

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { run } from './programs.ts';
+
+const START_TRIES = 120;
+
+/** A Docker daemon of its own, without a network, in a temporary directory. Needs root. */
+export class DockerDaemon {
+  readonly root: string = mkdtempSync(join(tmpdir(), 'layermill-docker-'));
+  readonly #daemon: ChildProcess;
+
+  private constructor() {
+    const log = openSync(this.#log, 'w');
+    const args = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid', '--storage-driver', 'overlay2'];
+    const off = ['--iptables=false', '--ip6tables=false', '--bridge=none'];
+    this.#daemon = spawn('dockerd', [...args, ...off, '--host', this.#host], {
+      cwd: this.root,
+      stdio: ['ignore', log, log],
+    });
+  }
+
+  /** Resolves when the daemon answers. */
+  static async start(): Promise<DockerDaemon> {
+    const daemon = new DockerDaemon();
+    for (let tries = 0; tries < START_TRIES && daemon.#daemon.exitCode === null; tries++) {
+      try {
+        daemon.docker('version');
+        return daemon;
+      } catch {
+        await setTimeout(500);
+      }
+    }
+    const log = readFileSync(daemon.#log, 'utf8');
+    await daemon.stop();
+    throw new Error(`dockerd does not answer:\n${log}`);
+  }
+
+  docker(...args: string[]): string {
+    return run('docker', '--host', this.#host, ...args).trim();
+  }
+
+  /** Ends the daemon, unmounts what it left, and removes its directory. */
+  async stop(): Promise<void> {
+    if (this.#daemon.exitCode === null) {
+      this.#daemon.kill('SIGTERM');
+      await once(this.#daemon, 'exit');
+    }
+    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+    const left = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(this.root));
+    for (const path of left.reverse()) run('umount', '--lazy', path);
+    rmSync(this.root, { recursive: true, force: true });
+  }
+
+  get #host(): string {
+    return `unix://${this.root}/socket`;
+  }
+
+  get #log(): string {
+    return join(this.root, 'log');
+  }
+}
