@@ -101,4 +101,3 @@ async function openStore(settings: Settings, system: System, pool: TaskPool, log
   const formats: FormatContext = { pool, system, tempDir: await realpath(tmpdir()), limits: settings.limits };
   return { root, graph, tags, coordinator, pool, system, formats, close, [Symbol.asyncDispose]: close };
 }
-

@@ -14,7 +14,20 @@ export { openDriver } from './drivers/registry.ts';
 export { type Engine, type EngineOptions, openEngine } from './engine.ts';
 export type { ErrorCode, ErrorDetails, ErrorKind } from './errors/codes.ts';
 export { EngineError } from './errors/engine-error.ts';
-export { hasCode, isEngineError } from './errors/kinds.ts';
+export {
+  ArchiveError,
+  CancelledError,
+  ConflictError,
+  DriverError,
+  hasCode,
+  IntegrityError,
+  InternalError,
+  InvalidInputError,
+  isEngineError,
+  NotFoundError,
+  RemoteError,
+  ResourceError,
+} from './errors/kinds.ts';
 export type { FormatContext } from './formats/context.ts';
 export { openSink, openSource } from './formats/transports.ts';
 export type { CreateOptions } from './graph/create.ts';

@@ -32,9 +32,16 @@ interface Expected {
 
 const lines = (file: string): string[] => (present ? readFileSync(join(CORPUS, file), 'utf8').trim().split('\n') : []);
 const rows = lines('expected.jsonl').map((line) => JSON.parse(line) as Expected);
-const index = lines('INDEX.tsv').slice(1).map((line) => line.split('\t'));
+const index = lines('INDEX.tsv')
+  .slice(1)
+  .map((line) => line.split('\t'));
 /** Artifacts that are stored like images and have no image config. */
-const ARTIFACTS = ['artifacts/blobs-only/', 'artifacts/no-blobs/', 'artifacts/index/', 'testdata/test_index_media_type/'];
+const ARTIFACTS = [
+  'artifacts/blobs-only/',
+  'artifacts/no-blobs/',
+  'artifacts/index/',
+  'testdata/test_index_media_type/',
+];
 const others = rows.filter((row) => ARTIFACTS.some((path) => row.path.endsWith(path)));
 /**
  * Where the rules are stricter than the tools that made the expectations: a config whose file name is another digest
@@ -51,7 +58,15 @@ const images = rows.filter((row) => !others.includes(row) && !(row.path in REFUS
 async function importPath(store: TestStore, path: string): Promise<ImportedImage[]> {
   const { graph, tags, pool } = store;
   const tempDir = tmpdir();
-  const coordinator = createCoordinator({ graph, tags, pool, tempDir, jobs: 2, lanes: { io: 2, cpu: 2 }, spoolBytes: 1e9 });
+  const coordinator = createCoordinator({
+    graph,
+    tags,
+    pool,
+    tempDir,
+    jobs: 2,
+    lanes: { io: 2, cpu: 2 },
+    spoolBytes: 1e9,
+  });
   const source = await openSource(path, { pool, system: openSystem(), tempDir, limits: DEFAULT_LIMITS });
   try {
     const { done } = await coordinator.submit({ type: 'import', source });
@@ -84,7 +99,9 @@ function treeOf(root: string): string[] {
       } else {
         const first = firstNames.get(String(stat.ino));
         if (first === undefined) firstNames.set(String(stat.ino), below);
-        found.push(`f\t${mode}\t${owner}\t${stat.size}\t${seconds}\t${first === undefined ? '' : 'linked'}\t${digestOf(readFileSync(full)).slice('sha256:'.length)}\t${below}`);
+        found.push(
+          `f\t${mode}\t${owner}\t${stat.size}\t${seconds}\t${first === undefined ? '' : 'linked'}\t${digestOf(readFileSync(full)).slice('sha256:'.length)}\t${below}`,
+        );
       }
     }
   };
@@ -101,7 +118,10 @@ function expectedTree(file: string): string[] {
     return `f\t${mode}\t${owner}\t${size}\t${mtime}\t${linked === '' ? '' : 'linked'}\t${content}\t${path}`;
   };
   const rest = readFileSync(join(CORPUS, file), 'utf8').trimEnd().split('\n').slice(1);
-  return rest.filter((line) => line !== '').map(parse).sort();
+  return rest
+    .filter((line) => line !== '')
+    .map(parse)
+    .sort();
 }
 
 describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s', (driver) => {
@@ -112,7 +132,10 @@ describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s
     await using store = await openTestStore(driver);
     const results = await importPath(store, join(CORPUS, path));
     const result = results.find((one) => one.error === null && one.configDigest === row.config_digest);
-    if (result === undefined || result.error !== null) throw asEngineError(results.find((one) => one.error !== null)?.error ?? new Error(`not imported: ${JSON.stringify(results)}`));
+    if (result === undefined || result.error !== null)
+      throw asEngineError(
+        results.find((one) => one.error !== null)?.error ?? new Error(`not imported: ${JSON.stringify(results)}`),
+      );
     const layers = await store.graph.layersOf(result.id);
     expect(layers.map((layer) => layer.diffId)).toEqual(row.diff_ids);
     expect(layers.map((layer) => `sha256:${layer.id}`)).toEqual(row.chain_ids);
@@ -136,7 +159,9 @@ describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s
 
   afterAll(() => {
     expect(run).toBe(images.length);
-    console.log(`${driver}: ${run} images of the corpus, ${trees} trees compared, ${others.length} rows without an image`);
+    console.log(
+      `${driver}: ${run} images of the corpus, ${trees} trees compared, ${others.length} rows without an image`,
+    );
   });
 });
 
@@ -198,11 +223,14 @@ describe.runIf(present)('hostile layers', () => {
 });
 
 describe.runIf(present)('rows of the corpus that are no images here', () => {
-  test.each([...others.map((row) => [row.path, 'NOT_AN_IMAGE'] as const), ...Object.entries(REFUSED)])('%s', async (path, code) => {
-    await using store = await openTestStore('overlay2');
-    expect(await outcomesOf(store, path)).toEqual([code]);
-    expect(store.tags.repositories.size).toBe(0);
-  });
+  test.each([...others.map((row) => [row.path, 'NOT_AN_IMAGE'] as const), ...Object.entries(REFUSED)])(
+    '%s',
+    async (path, code) => {
+      await using store = await openTestStore('overlay2');
+      expect(await outcomesOf(store, path)).toEqual([code]);
+      expect(store.tags.repositories.size).toBe(0);
+    },
+  );
 });
 
 async function outcomesOf(store: TestStore, path: string): Promise<string[]> {

@@ -56,9 +56,19 @@ describe('the API of the graph package', () => {
 
 test('what the package exports changes on purpose only', () => {
   expect(Object.keys(layermill).sort()).toEqual([
+    'ArchiveError',
+    'CancelledError',
+    'ConflictError',
     'DEFAULT_TAG',
+    'DriverError',
     'EngineError',
     'Graph',
+    'IntegrityError',
+    'InternalError',
+    'InvalidInputError',
+    'NotFoundError',
+    'RemoteError',
+    'ResourceError',
     'StreamFormatter',
     'TagStore',
     'createThreadPool',

@@ -102,7 +102,7 @@ function everyEntry(context: TaskContext): () => void {
 }
 
 function writeAll(fd: number, chunk: Buffer): void {
-  for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
 }
 
 /** The directory belongs to the main thread and stays; what this task put in it goes. */

@@ -17,7 +17,7 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
   const fd = open.adopt(openSync(input.to, OPEN_FLAGS, 0o600), closeSync);
   let packedSize = 0;
   const part = partEncoder(input.profile).part((chunk) => {
-    for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at, chunk.length - at, input.at + packedSize + at);
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at, chunk.length - at, input.at + packedSize + at);
     packedSize += chunk.length;
     context.cell.addBytesOut(chunk.length);
   }, input.last);

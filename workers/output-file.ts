@@ -18,7 +18,7 @@ export class OutputFile {
   write(chunk: Buffer): void {
     this.#hash.update(chunk);
     this.#size += chunk.length;
-    for (let at = 0; at < chunk.length; ) at += writeSync(this.#fd, chunk, at);
+    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
   }
 
   finish(): BlobDigest {

@@ -42,11 +42,21 @@ export function ownerDiffers(entry: TarEntry, parent: OpenDir, policy: Attribute
  * Sets the extended attributes of an entry. What a file system or an ordinary user cannot hold is warned about and kept
  * in the record only; attributes of the overlay machinery never reach the tree, they would change what is below.
  */
-export function setXattrs(system: System, entry: TarEntry, parent: OpenDir, name: Bytes, policy: AttributePolicy): void {
+export function setXattrs(
+  system: System,
+  entry: TarEntry,
+  parent: OpenDir,
+  name: Bytes,
+  policy: AttributePolicy,
+): void {
   if (entry.xattrs === null) return;
   for (const [key, value] of entry.xattrs) {
     if (isOverlayXattr(key)) {
-      policy.warn('XATTR_IGNORED', `attribute ${shownName(key)} belongs to the overlay file system`, shownName(entry.name));
+      policy.warn(
+        'XATTR_IGNORED',
+        `attribute ${shownName(key)} belongs to the overlay file system`,
+        shownName(entry.name),
+      );
       continue;
     }
     const result = system.setXattr(parent.dir, name, key, value);

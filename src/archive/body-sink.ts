@@ -46,5 +46,5 @@ export function sparseSink(file: SparseFile, copy: number | null, then: BodySink
 }
 
 function writeAll(fd: number, chunk: Buffer, start: number, end: number): void {
-  for (let at = start; at < end; ) at += writeSync(fd, chunk, at, end - at);
+  for (let at = start; at < end;) at += writeSync(fd, chunk, at, end - at);
 }

@@ -13,13 +13,6 @@ export type Change =
   /** Everything that the layers below have in a directory is gone. */
   | { path: Bytes; kind: 'opaque'; entry: null };
 
-const LETTERS = { add: 'A', modify: 'C', delete: 'D', opaque: 'O' } as const;
-
-/** `C /path`, `A /path`, `D /path`, as `docker diff` prints them. */
-export function changeText(change: Change): string {
-  return `${LETTERS[change.kind]} /${shownName(change.path)}`;
-}
-
 /** What was found out about one name of a directory. */
 interface Finding {
   change: Change;

@@ -59,7 +59,7 @@ export function layerSize(system: System, mount: LayerMount): number {
 }
 
 /** Bytes of all that is new or different but directories, each inode once; a link counts the length of its text. */
-export function changesSize(changes: Iterable<Change>): number {
+function changesSize(changes: Iterable<Change>): number {
   const seen = new Set<string>();
   let size = 0;
   for (const { entry } of changes) {

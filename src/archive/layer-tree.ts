@@ -215,11 +215,17 @@ export class LayerTree {
     const hidden = typeof stat !== 'number' && this.#isWhiteout(stat);
     if (typeof here !== 'number' && typeof stat !== 'number' && !hidden) {
       const opaque = this.#options.style === 'overlay' && isOpaque(this.#system, here.dir, name);
-      return this.#enter({ dir: here.dir, name, stat }, { path, lowerVisible: at.lowerVisible && !opaque }, entry, make);
+      return this.#enter(
+        { dir: here.dir, name, stat },
+        { path, lowerVisible: at.lowerVisible && !opaque },
+        entry,
+        make,
+      );
     }
     const below = !hidden && at.lowerVisible && this.#isOverlayAboveOthers() ? this.#findBelow(path, entry) : null;
     const next = { path, lowerVisible: at.lowerVisible && !hidden };
-    if (below !== null && (make === undefined || !isDirectory(below.stat))) return this.#enter(below, next, entry, make);
+    if (below !== null && (make === undefined || !isDirectory(below.stat)))
+      return this.#enter(below, next, entry, make);
     if (make === undefined) return null;
     this.#makeDirectory(check(here, 'open', this.#at(at.path)), name, below, hidden, make);
     return next;

@@ -1,7 +1,14 @@
 import { engineError } from '../errors/kinds.ts';
 import { EEXIST, EISDIR, EMLINK, ENOENT, EOPNOTSUPP, EPERM, check } from '../system/errno.ts';
 import { type Bytes, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, type System } from '../system/system.ts';
-import { type AttributePolicy, clearXattrs, modeOnDisk, modeWhileWriting, ownerDiffers, setXattrs } from './attributes.ts';
+import {
+  type AttributePolicy,
+  clearXattrs,
+  modeOnDisk,
+  modeWhileWriting,
+  ownerDiffers,
+  setXattrs,
+} from './attributes.ts';
 import type { LayerTree, Time } from './layer-tree.ts';
 import type { OpenDir } from './open-dirs.ts';
 import { join } from './paths.ts';
@@ -40,7 +47,8 @@ export class EntryMaker {
   finishFile(entry: TarEntry, fd: number, parent: OpenDir, name: Bytes): void {
     const path = join(parent.path, name);
     try {
-      if (ownerDiffers(entry, parent, this.#policy)) check(this.#system.setFileOwner(fd, entry.uid, entry.gid), 'chown', path);
+      if (ownerDiffers(entry, parent, this.#policy))
+        check(this.#system.setFileOwner(fd, entry.uid, entry.gid), 'chown', path);
       setXattrs(this.#system, entry, parent, name, this.#policy);
       const mode = modeOnDisk(entry, this.#policy);
       if ((mode & 0o6000) !== 0 || !this.#system.exactModes || mode !== modeWhileWriting(entry, this.#policy)) {
@@ -100,7 +108,11 @@ export class EntryMaker {
     if (entry.type === 'char' && entry.devMajor === 0 && entry.devMinor === 0) {
       // In an overlay this device is a whiteout; as a device it is of no use to anybody.
       const names = { entry: shownName(entry.name), type: 'char 0:0' };
-      throw engineError('ENTRY_TYPE_INVALID', `entry "${names.entry}" is a 0:0 device, which no layer may contain`, names);
+      throw engineError(
+        'ENTRY_TYPE_INVALID',
+        `entry "${names.entry}" is a 0:0 device, which no layer may contain`,
+        names,
+      );
     }
     const mode = modeOnDisk(entry, this.#policy) | typeBits(entry.type);
     const make = (): number => this.#system.mknod(parent.dir, name, mode, entry.devMajor, entry.devMinor);

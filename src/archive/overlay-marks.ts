@@ -5,8 +5,8 @@ export function isOverlayWhiteout(stat: Stat): boolean {
   return (stat.mode & S_IFMT) === S_IFCHR && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
-export const TRUSTED_OPAQUE = 'trusted.overlay.opaque';
-export const USER_OPAQUE = 'user.overlay.opaque';
+const TRUSTED_OPAQUE = 'trusted.overlay.opaque';
+const USER_OPAQUE = 'user.overlay.opaque';
 
 const YES: Buffer = Buffer.from('y');
 

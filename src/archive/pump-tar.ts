@@ -84,7 +84,8 @@ function pumpBlob(blob: BlobRef, sink: ByteSink, options: PumpOptions): Pumped {
   });
   unpack.end();
   const digest: Digest = `sha256:${hash.digest('hex')}`;
-  if (blob.digest !== undefined) checkDigest(blob.digest, promised === null ? digest : `sha512:${promised.digest('hex')}`);
+  if (blob.digest !== undefined)
+    checkDigest(blob.digest, promised === null ? digest : `sha512:${promised.digest('hex')}`);
   return { compression: unpack.compression(), blob: { digest, size } };
 }
 

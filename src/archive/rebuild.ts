@@ -74,7 +74,13 @@ export function openRebuilder(system: System, layer: RecordedLayer): TarRebuilde
     return check(system.openFile(payload, String(piece.payload)), 'open', `${dir}/${piece.payload}`);
   }
 
-  function copyRange(fd: number, piece: RecordPiece & { kind: 'body' }, from: number, to: number, sink: ByteSink): void {
+  function copyRange(
+    fd: number,
+    piece: RecordPiece & { kind: 'body' },
+    from: number,
+    to: number,
+    sink: ByteSink,
+  ): void {
     // The first read starts where the file does, so that a small file costs open, read and close.
     let at = from;
     while (at < to) {
@@ -86,7 +92,8 @@ export function openRebuilder(system: System, layer: RecordedLayer): TarRebuilde
   }
 
   function shorter(piece: RecordPiece & { kind: 'body' }, actual: number): Error {
-    const what = piece.payload === null ? `${layer.dir}/${piece.path}` : `${layer.meta}/${PAYLOAD_DIR}/${piece.payload}`;
+    const what =
+      piece.payload === null ? `${layer.dir}/${piece.path}` : `${layer.meta}/${PAYLOAD_DIR}/${piece.payload}`;
     return engineError(
       'SIZE_MISMATCH',
       `${JSON.stringify(what)} in the store is shorter than when it was registered; import the image again`,

@@ -41,5 +41,5 @@ export class SparseFile {
 }
 
 function writeAt(fd: number, chunk: Buffer, start: number, end: number, position: number): void {
-  for (let at = start; at < end; ) at += writeSync(fd, chunk, at, end - at, position + (at - start));
+  for (let at = start; at < end;) at += writeSync(fd, chunk, at, end - at, position + (at - start));
 }

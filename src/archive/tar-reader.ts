@@ -114,6 +114,11 @@ class BlockReader implements TarReader {
         return this.#takeMeta(bytes, start, end);
       case 'sparse-map':
         return this.#takeMapBlock(bytes, start, end);
+      case 'body':
+      case 'padding':
+      case 'tail':
+        // These take their bytes as they come, never as a piece.
+        return;
     }
   }
 

@@ -55,6 +55,8 @@ export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {
     case 'STORE_READ_ONLY':
     case 'STORE_IN_USE':
       return EXIT.refused;
+    default:
+      break;
   }
   if (hasCode(error, 'REMOTE_FAILED') && isPermanent(error.details.status)) return EXIT.failed;
   return BY_KIND[error.kind][stage];

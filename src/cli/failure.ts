@@ -38,5 +38,5 @@ export function failureText(error: EngineError, at: FailedAt, withStack: boolean
 function stackOf(error: Error): string {
   const own = `${error.name}: ${error.stack ?? error.message}`;
   if (error.cause === undefined) return own;
-  return `${own}\ncaused by ${error.cause instanceof Error ? stackOf(error.cause) : String(error.cause)}`;
+  return `${own}\ncaused by ${error.cause instanceof Error ? stackOf(error.cause) : JSON.stringify(error.cause)}`;
 }

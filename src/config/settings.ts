@@ -1,10 +1,10 @@
 /** A number, or `auto`: what fits this machine (the cores of the cgroup). */
-export type Auto = number | 'auto';
+type Auto = number | 'auto';
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
-export type LogFormat = 'text' | 'json';
-export type ProgressMode = 'auto' | 'bar' | 'plain' | 'json' | 'none';
-export type Durability = 'batch' | 'layer' | 'none';
+type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+type LogFormat = 'text' | 'json';
+type ProgressMode = 'auto' | 'bar' | 'plain' | 'json' | 'none';
+type Durability = 'batch' | 'layer' | 'none';
 
 /** Everything a person may tune: `config/default.json`, a profile or file, the environment, flags; the later one wins. */
 export interface Settings {
@@ -50,7 +50,7 @@ export interface CompressionSettings {
 }
 
 /** Bounds on what one layer may cost; the keys are those of `LayerLimits`. */
-export interface LimitSettings {
+interface LimitSettings {
   entries: number;
   pathBytes: number;
   componentBytes: number;

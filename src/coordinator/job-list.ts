@@ -22,7 +22,12 @@ export type JobType = Job['type'];
 export type ResultOf<Kind extends Job> = JobResults[Kind['type']];
 
 /** One line a type of job: which lane it runs in, and what it does. */
-const JOBS: { readonly [Type in JobType]: { lane: LaneName; run: (tools: JobTools, job: never, run: JobRun) => Promise<JobResults[Type]> } } = {
+const JOBS: {
+  readonly [Type in JobType]: {
+    lane: LaneName;
+    run: (tools: JobTools, job: never, run: JobRun) => Promise<JobResults[Type]>;
+  };
+} = {
   register: { lane: 'io', run: runRegister },
   create: { lane: 'io', run: runCreate },
   tempLayerArchive: { lane: 'cpu', run: runTempLayerArchive },

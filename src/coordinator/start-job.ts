@@ -46,7 +46,11 @@ async function perform<Result>(
   before: Promise<unknown> | null,
 ): Promise<Result> {
   // What waits for another job waits outside the queue: inside, it could keep that job out. How that one ends is seen later.
-  if (before !== null) await abortable(before.catch(() => {}), signal);
+  if (before !== null)
+    await abortable(
+      before.catch(() => {}),
+      signal,
+    );
   if (signal.aborted) throw cancelled(signal);
   return plan.queue(() => {
     progress.state = 'running';

@@ -8,10 +8,20 @@ export function systemError(errno: string, call: string, path?: string, cause?: 
   switch (errno) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return engineError('NO_SPACE', `no space left: ${call}${where} (${errno}); free some and run it again`, at, cause);
+      return engineError(
+        'NO_SPACE',
+        `no space left: ${call}${where} (${errno}); free some and run it again`,
+        at,
+        cause,
+      );
     case 'EMFILE':
     case 'ENFILE':
-      return engineError('TOO_MANY_FILES', `too many open files: ${call}${where} (${errno}); raise ulimit -n`, at, cause);
+      return engineError(
+        'TOO_MANY_FILES',
+        `too many open files: ${call}${where} (${errno}); raise ulimit -n`,
+        at,
+        cause,
+      );
     case 'EROFS':
       return engineError('READ_ONLY_FILE_SYSTEM', `read-only file system: ${call}${where}`, at, cause);
     case 'EACCES':

@@ -90,18 +90,21 @@ async function tryToAdd(
     throwIfAborted(given.signal);
     const kept = await Promise.all(steps.map((step) => keptBlobOf(context, step.layer, step.work, options)));
     // All are asked before any is awaited: base first into one group of commits.
-    await Promise.all(steps.map((step) => step.work?.commit()));
+    await Promise.all(steps.flatMap((step) => step.work?.commit() ?? []));
     await addHead(context, image, steps.at(-1)?.id ?? null, kept, options);
     return summary(image, steps);
   } catch (error) {
     giveUp.abort();
-    await Promise.all(steps.map((step) => step.work?.release()));
+    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
     for (const release of releases) release();
-    await removeUnneeded(context, steps.filter((step) => step.own).map((step) => step.id));
+    await removeUnneeded(
+      context,
+      steps.filter((step) => step.own).map((step) => step.id),
+    );
     steps.length = 0;
     throw error;
   } finally {
-    await Promise.all(steps.map((step) => step.work?.release()));
+    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
     for (const release of releases) release();
   }
 }

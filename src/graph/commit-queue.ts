@@ -74,10 +74,12 @@ export class CommitQueue {
   async #commitGroup(group: Waiting[]): Promise<void> {
     const { store, family, barrier, durability } = this.#tools;
     const renamed: Waiting[] = [];
-    for (const waiting of group) if (await this.#try(waiting, () => this.#placeTree(waiting.image))) renamed.push(waiting);
+    for (const waiting of group)
+      if (await this.#try(waiting, () => this.#placeTree(waiting.image))) renamed.push(waiting);
     await barrier.pass();
     const placed: Waiting[] = [];
-    for (const waiting of renamed) if (await this.#try(waiting, () => this.#placeMetadata(waiting.image))) placed.push(waiting);
+    for (const waiting of renamed)
+      if (await this.#try(waiting, () => this.#placeMetadata(waiting.image))) placed.push(waiting);
     if (durability !== 'none' && placed.length > 0) await syncDirectory(store.root);
     for (const { image, resolve } of placed) {
       family.learn(image.id);

@@ -3,7 +3,7 @@ import type { V1Image } from '../image/v1-compat.ts';
 import { emptyV1Config, type V1Config } from '../image/v1-config.ts';
 
 /** The version that images made here say they were made with: what their JSON has the shape of. */
-export const DOCKER_VERSION = '0.11.1';
+const DOCKER_VERSION = '0.11.1';
 
 export interface CreateOptions {
   /** Id of the parent image. */

@@ -33,7 +33,11 @@ export interface FillRequest {
  * Fills a layer in staging directories. Where the driver can, it begins before the parent is there, and once more when
  * the layer turns out to need it.
  */
-export async function fillLayer(context: GraphContext, request: FillRequest, options: WorkOptions): Promise<FilledLayer> {
+export async function fillLayer(
+  context: GraphContext,
+  request: FillRequest,
+  options: WorkOptions,
+): Promise<FilledLayer> {
   const meta = await context.store.stage();
   try {
     const early = request.parentReady !== null && context.driver.appliesInAnyOrder;

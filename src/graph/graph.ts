@@ -194,7 +194,11 @@ export class Graph {
    * Registers an image with its layer. With `json` those bytes are stored as they are; without, the image is written as
    * Docker 0.11 writes its own. The same image again is no error, another one under a taken id is IMAGE_ID_TAKEN.
    */
-  async register(image: Partial<V1Image> & { id: string }, layer: LayerInput, options: RegisterOptions = {}): Promise<Image> {
+  async register(
+    image: Partial<V1Image> & { id: string },
+    layer: LayerInput,
+    options: RegisterOptions = {},
+  ): Promise<Image> {
     return (await register(this.#context, image, layer, options)).image;
   }
 

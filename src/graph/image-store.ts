@@ -11,10 +11,10 @@ import type { System } from '../system/system.ts';
 import type { Image, LayerInfo } from './image.ts';
 
 export const JSON_FILE = 'json';
-export const SIZE_FILE = 'layersize';
-export const CONFIG_FILE = 'config';
-export const MANIFEST_FILE = 'manifest';
-export const LAYER_FILE = 'layer.json';
+const SIZE_FILE = 'layersize';
+const CONFIG_FILE = 'config';
+const MANIFEST_FILE = 'manifest';
+const LAYER_FILE = 'layer.json';
 
 /** The files of images: `graph/<id>/` as Docker lays them out, and ours beside them. */
 export class ImageStore {
@@ -60,7 +60,11 @@ export class ImageStore {
   load(id: string): Image {
     const image = decodeImageJson(this.#read(id, JSON_FILE));
     if (image.id !== id) {
-      throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${JSON.stringify(image.id.slice(0, 100))}`, { id });
+      throw engineError(
+        'CHAIN_INVALID',
+        `the image stored at ${id} says it is ${JSON.stringify(image.id.slice(0, 100))}`,
+        { id },
+      );
     }
     if (image.parent !== '') validateImageId(image.parent);
     return { ...image, size: this.#size(id) };

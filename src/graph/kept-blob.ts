@@ -27,11 +27,19 @@ export async function keptBlobOf(
   return proveAndKeep(context, layer, options);
 }
 
-async function proveAndKeep(context: GraphContext, layer: SourceLayer, options: AddImageOptions): Promise<KeptBlob | null> {
+async function proveAndKeep(
+  context: GraphContext,
+  layer: SourceLayer,
+  options: AddImageOptions,
+): Promise<KeptBlob | null> {
   const { limits, pool, blobs, store } = context;
   const { signal } = options;
   const expected = { diffId: layer.diffId };
-  const found = await pool.run('layer.digest', { source: { from: 'blob', blob: layer.blob }, expected, limits }, { signal });
+  const found = await pool.run(
+    'layer.digest',
+    { source: { from: 'blob', blob: layer.blob }, expected, limits },
+    { signal },
+  );
   if (found.compression === 'none') return null;
   const kept = { ...found.blob, compression: found.compression, mediaType: layer.mediaType };
   if (await blobs.has(kept.digest)) return kept;

@@ -32,7 +32,11 @@ export async function exportLayer(
     const source = await layerSource(context, id);
     if (source.from === 'record' && info !== null && info.diffId !== null && info.tarSize > WHOLE_BYTES) {
       const { diffId, tarSize } = info;
-      return { diffId, tarSize, blob: await exportParts(context, { id, source, profile, to, diffId, tarSize }, options) };
+      return {
+        diffId,
+        tarSize,
+        blob: await exportParts(context, { id, source, profile, to, diffId, tarSize }, options),
+      };
     }
     const expected = info?.diffId == null ? {} : { diffId: info.diffId };
     const input = { source, profile, to, expected, limits: context.limits };
@@ -93,7 +97,8 @@ async function exportParts(context: GraphContext, work: PartsExport, options: Wo
     stop.abort();
     await Promise.allSettled(tasks);
     await rm(to, { force: true });
-    if (!plain) await Promise.all(Array.from({ length: count }, (_unused, part) => rm(partPath(part), { force: true })));
+    if (!plain)
+      await Promise.all(Array.from({ length: count }, (_unused, part) => rm(partPath(part), { force: true })));
     throw error;
   }
 }

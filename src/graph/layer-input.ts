@@ -30,7 +30,9 @@ export async function prepareLayer(
   if (input === null) return { source: { from: 'empty' }, compression: 'none' };
   if (typeof input === 'string') return prepareBlob(context, { path: input }, dir, options);
   if (isTarSource(input)) {
-    return input.from === 'blob' ? prepareBlob(context, input.blob, dir, options) : { source: input, compression: 'none' };
+    return input.from === 'blob'
+      ? prepareBlob(context, input.blob, dir, options)
+      : { source: input, compression: 'none' };
   }
   if (!isStream(input)) return prepareBlob(context, input, dir, options);
   const { path } = await spoolToFile(input, join(dir, 'spooled'), {

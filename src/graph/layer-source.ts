@@ -9,7 +9,9 @@ export async function layerSource(context: GraphContext, id: string): Promise<Ta
   const parent = context.family.image(id)?.parent ?? '';
   const mount = await context.driver.mount(id, parent === '' ? null : parent);
   const meta = context.store.imageRoot(id);
-  return (await exists(join(meta, RECORD_FILE))) ? { from: 'record', meta, dir: mount.dir } : { from: 'changes', mount };
+  return (await exists(join(meta, RECORD_FILE)))
+    ? { from: 'record', meta, dir: mount.dir }
+    : { from: 'changes', mount };
 }
 
 function exists(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { knownDiffId } from './known-diff-id.ts';
 export function historyOf(context: GraphContext, id: string): Image[] {
   const chain: Image[] = [];
   const seen = new Set<string>();
-  for (let at = id; at !== ''; ) {
+  for (let at = id; at !== '';) {
     const image = context.family.image(at);
     if (image === undefined || seen.has(at)) {
       const why = image === undefined ? 'is not in the store' : 'is its own ancestor';

@@ -103,7 +103,11 @@ async function registerNew(
 }
 
 /** As the graph package counts: the whole tree of a base, what changed in it for a child, nothing without a layer. */
-async function sizeOf(context: GraphContext, filled: Awaited<ReturnType<typeof fillLayer>>, layer: LayerInput): Promise<number> {
+async function sizeOf(
+  context: GraphContext,
+  filled: Awaited<ReturnType<typeof fillLayer>>,
+  layer: LayerInput,
+): Promise<number> {
   if (layer === null) return 0;
   if (filled.tree.mount.style === 'overlay') return filled.applied.size;
   return (await context.pool.run('layer.size', { mount: filled.tree.mount })).size;
@@ -143,7 +147,11 @@ async function checkSame(
   options: RegisterOptions,
 ): Promise<void> {
   try {
-    await context.pool.run('layer.digest', { source, expected: { diffId: known }, limits: context.limits }, { ...options, job: id });
+    await context.pool.run(
+      'layer.digest',
+      { source, expected: { diffId: known }, limits: context.limits },
+      { ...options, job: id },
+    );
   } catch (error) {
     if (hasCode(error, 'DIFF_ID_MISMATCH')) throw taken(id, 'its layer is different', error);
     throw error;

@@ -58,7 +58,7 @@ export class StoreLock {
     const path = join(this.#root, LOCK_FILE);
     const deadline = Date.now() + this.#options.timeoutMs;
     let pause = FIRST_PAUSE_MS;
-    for (let told = false; ; ) {
+    for (let told = false; ;) {
       throwIfAborted(signal);
       const lock = tryLock(path, 'exclusive', this.#options.flock);
       if (lock !== null) {

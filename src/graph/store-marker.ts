@@ -34,7 +34,9 @@ export function examineStore(root: string, wanted: string): StoreState {
     return { ours: true, driver: marker.driver };
   }
   const names = entries(root);
-  const drivers = names.flatMap((name) => (name.startsWith('repositories-') ? [name.slice('repositories-'.length)] : []));
+  const drivers = names.flatMap((name) =>
+    name.startsWith('repositories-') ? [name.slice('repositories-'.length)] : [],
+  );
   const empty = names.every((name) => name === LOCK_FILE);
   if (wanted !== 'auto') return { ours: empty, driver: wanted };
   if (drivers.length > 1) {

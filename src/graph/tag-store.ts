@@ -50,7 +50,7 @@ export class TagStore {
   #repositories: Repositories = new Map();
   #generation = '';
   readonly #pending: Pending[] = [];
-  #saving: Promise<void> | null = null;
+  #saving = false;
 
   private constructor(path: string, graph: TaggedGraph) {
     this.path = path;
@@ -197,21 +197,24 @@ export class TagStore {
 
   #change(change: Change): Promise<void> {
     if (this.#graph.readOnly) {
-      throw engineError('STORE_READ_ONLY', `${JSON.stringify(this.path)} is open for reading only`, { root: this.path });
+      throw engineError('STORE_READ_ONLY', `${JSON.stringify(this.path)} is open for reading only`, {
+        root: this.path,
+      });
     }
     return new Promise((resolve, reject) => {
       this.#pending.push({ change, resolve, reject });
-      this.#saving ??= this.#saveAll();
+      if (!this.#saving) void this.#saveAll();
     });
   }
 
   async #saveAll(): Promise<void> {
+    this.#saving = true;
     try {
       while (this.#pending.length > 0) await this.#graph.exclusive(() => this.#saveTogether(this.#pending.splice(0)));
     } catch (error) {
       for (const waiting of this.#pending.splice(0)) waiting.reject(error);
     } finally {
-      this.#saving = null;
+      this.#saving = false;
     }
   }
 
@@ -269,8 +272,12 @@ function tagTaken(repository: string, tag: string, id: string): Error {
 }
 
 function tagNotFound(repository: string, tag: string): Error {
-  if (tag === '') return engineError('TAG_NOT_FOUND', `no such repository: ${JSON.stringify(repository)}`, { repository });
-  return engineError('TAG_NOT_FOUND', `no such tag: ${JSON.stringify(imageReference(repository, tag))}`, { repository, tag });
+  if (tag === '')
+    return engineError('TAG_NOT_FOUND', `no such repository: ${JSON.stringify(repository)}`, { repository });
+  return engineError('TAG_NOT_FOUND', `no such tag: ${JSON.stringify(imageReference(repository, tag))}`, {
+    repository,
+    tag,
+  });
 }
 
 function ambiguous(prefix: string, matches: string[]): Error {

@@ -54,7 +54,10 @@ export async function tempLayerArchive(
 }
 
 /** The messages of the original: the bytes so far now and then and at the end, then a line without a bar. */
-function progressWriter(id: string, { formatter, output }: TempArchiveOptions): { tell(bytes: number): void; end(bytes: number): void } {
+function progressWriter(
+  id: string,
+  { formatter, output }: TempArchiveOptions,
+): { tell(bytes: number): void; end(bytes: number): void } {
   if (formatter === undefined || output === undefined) return { tell: () => {}, end: () => {} };
   const start = Math.floor(Date.now() / 1000);
   let last = 0;

@@ -9,13 +9,19 @@ import { historyOf, isHead } from './layers.ts';
  * Makes the whole file tree of an image in `dir`, which is made or must be empty. Throws DIRECTORY_NOT_EMPTY; what was
  * written before a failure stays, for it is the caller's directory.
  */
-export async function unpack(context: GraphContext, id: string, dir: string, options: WorkOptions = {}): Promise<number> {
+export async function unpack(
+  context: GraphContext,
+  id: string,
+  dir: string,
+  options: WorkOptions = {},
+): Promise<number> {
   const target = await emptyDirectory(dir);
   const images = historyOf(context, id).reverse();
   const releases = images.map((image) => context.retained.retain(image.id));
   try {
     const layers: TarSource[] = [];
-    for (const image of images) if (!(await isHead(context, image.id))) layers.push(await layerSource(context, image.id));
+    for (const image of images)
+      if (!(await isHead(context, image.id))) layers.push(await layerSource(context, image.id));
     const input = { layers, dir: target, limits: context.limits };
     return (await context.pool.run('tree.unpack', input, { ...options, job: id })).entries;
   } finally {

@@ -12,7 +12,9 @@ export function isImageId(text: string): boolean {
 export function validateImageId(id: string): string {
   if (isImageId(id)) return id;
   const shown = id.slice(0, 200);
-  throw engineError('INVALID_ID', `not an image id (64 lower-case hex digits): ${JSON.stringify(shown)}`, { id: shown });
+  throw engineError('INVALID_ID', `not an image id (64 lower-case hex digits): ${JSON.stringify(shown)}`, {
+    id: shown,
+  });
 }
 
 /** A new id of 32 random bytes. Its first 12 digits are never all decimal: as a host name they would be a number. */

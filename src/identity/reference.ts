@@ -99,7 +99,9 @@ function hostOf(name: string): string | null {
 }
 
 function isHost(host: string): boolean {
-  return /^(?:\[[a-fA-F0-9:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::[0-9]+)?$/.test(host) && !host.includes('..');
+  return (
+    /^(?:\[[a-fA-F0-9:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::[0-9]+)?$/.test(host) && !host.includes('..')
+  );
 }
 
 function isPathComponent(component: string): boolean {

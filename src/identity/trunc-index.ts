@@ -31,7 +31,10 @@ export class TruncIndex {
     }
     const at = this.#lowerBound(id);
     if (this.#ids[at] === id) {
-      throw engineError('IMAGE_ID_TAKEN', `the id ${id} is already in the index`, { id, reason: 'already in the index' });
+      throw engineError('IMAGE_ID_TAKEN', `the id ${id} is already in the index`, {
+        id,
+        reason: 'already in the index',
+      });
     }
     this.#ids.splice(at, 0, id);
   }

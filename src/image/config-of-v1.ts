@@ -54,5 +54,7 @@ function v1RunConfig({ config }: V1Image): object {
   const kept = ['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'Volumes', 'WorkingDir'];
   const fields = config === null ? {} : v1ConfigStruct(config);
   const entries = Object.entries(fields).filter(([key, value]) => kept.includes(key) && value !== null && value !== '');
-  return Object.fromEntries(entries.map(([key, value]) => [key, value instanceof Map ? Object.fromEntries(value) : value]));
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, value instanceof Map ? Object.fromEntries(value) : value]),
+  );
 }

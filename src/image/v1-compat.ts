@@ -22,7 +22,7 @@ export interface V1Image {
 }
 
 /** What Go prints for a time that was never set. */
-export const ZERO_TIME = '0001-01-01T00:00:00Z';
+const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 const WHAT = 'the image JSON';
 const IMAGE_KEYS = [
@@ -81,16 +81,6 @@ export function decodeImageJson(raw: Buffer): V1Image {
     os: text('os'),
     size: intOf(fields.Size, 'Size'),
   };
-}
-
-/**
- * The parent that Docker 1.8.3 and 1.9 derived from content and wrote as `parent_id`, as an image id; null where the
- * JSON has none. Throws as `decodeImageJson`.
- */
-export function decodeParentId(raw: Buffer): string | null {
-  const { parent_id: parentId } = pickFields(objectOf(parseStrictJson(raw, WHAT), WHAT), ['parent_id'], WHAT);
-  const text = stringOf(parentId, 'parent_id');
-  return text === '' ? null : text.replace(/^sha256:/, '');
 }
 
 /** Decodes a container config; what later versions of Docker added to it is ignored. */

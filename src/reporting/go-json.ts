@@ -32,7 +32,10 @@ function braced(entries: readonly (readonly [string, GoValue | undefined])[]): s
 
 /** `JSON.stringify`, with the escapes that Go adds and without the short ones that it lacks. */
 function quoteGo(text: string): string {
-  return JSON.stringify(text.replace(/\p{Surrogate}/gu, '\ufffd')).replace(/\\.|[<>&\u2028\u2029]/g, (match) => GO_ESCAPES[match] ?? match);
+  return JSON.stringify(text.replace(/\p{Surrogate}/gu, '\ufffd')).replace(
+    /\\.|[<>&\u2028\u2029]/g,
+    (match) => GO_ESCAPES[match] ?? match,
+  );
 }
 
 const GO_ESCAPES: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { printable } from './printable.ts';
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 type Level = (typeof LEVELS)[number];
 
-export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 type Log = (message: string, fields?: LogFields) => void;
 
 /** Where the program tells what it does; results are not logged, and errors are either logged or thrown. */

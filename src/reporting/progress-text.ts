@@ -75,7 +75,7 @@ function summary({ finished, expected, bytes, totalBytes, rate, secondsLeft }: S
 }
 
 /** Whole seconds for people: `45s`, `3m20s`, `2h05m`. */
-export function shortDuration(seconds: number): string {
+function shortDuration(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole}s`;
   const two = (value: number): string => String(value).padStart(2, '0');

@@ -1,4 +1,13 @@
-import { closeSync, constants as fsConstants, fstatSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants as fsConstants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { constants, hostname } from 'node:os';
 import { systemError } from '../errors/system-error.ts';
 

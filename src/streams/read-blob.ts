@@ -15,14 +15,16 @@ export function readBlob(blob: BlobRef, take: (chunk: Buffer) => void): void {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) {
-      throw engineError('INVALID_ARGUMENT', `not a regular file: ${JSON.stringify(blob.path)}`, { argument: blob.path });
+      throw engineError('INVALID_ARGUMENT', `not a regular file: ${JSON.stringify(blob.path)}`, {
+        argument: blob.path,
+      });
     }
     const start = blob.offset ?? 0;
     const length = blob.length ?? Math.max(0, stat.size - start);
     checkSize(blob, start + length <= stat.size ? length : Math.max(0, stat.size - start));
     if (start + length > stat.size) throw sizeMismatch(blob, length, Math.max(0, stat.size - start));
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(READ_BYTES, length)));
-    for (let at = 0; at < length; ) {
+    for (let at = 0; at < length;) {
       const read = readSync(fd, buffer, 0, Math.min(buffer.length, length - at), start + at);
       if (read === 0) throw sizeMismatch(blob, length, at);
       take(read === buffer.length ? buffer : buffer.subarray(0, read));

@@ -116,7 +116,7 @@ export interface JoinedParts {
   blob: BlobDigest;
 }
 
-export interface UnpackTree {
+interface UnpackTree {
   layers: TarSource[];
   dir: string;
   limits: LayerLimits;

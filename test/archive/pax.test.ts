@@ -11,7 +11,18 @@ const read = (body: Buffer | string): ReturnType<typeof readPax> => {
 describe('records', () => {
   it('reads every key that says something about the entry', () => {
     expect(
-      read(paxBody({ path: 'p', linkpath: 'l', size: '5', uid: '6', gid: '7', mtime: '8.5', uname: 'u', 'unknown.key': 'x' })),
+      read(
+        paxBody({
+          path: 'p',
+          linkpath: 'l',
+          size: '5',
+          uid: '6',
+          gid: '7',
+          mtime: '8.5',
+          uname: 'u',
+          'unknown.key': 'x',
+        }),
+      ),
     ).toMatchObject({ path: 'p', linkpath: 'l', size: 5, uid: 6, gid: 7, mtime: { sec: 8, nsec: 500_000_000 } });
   });
 
@@ -44,25 +55,65 @@ describe('records', () => {
     expect(() => read(body)).toThrow(expect.objectContaining({ code: 'TAR_INVALID' }));
   });
 
-  it.each(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name'])('refuses a NUL in %s, which some readers would cut there', (key) => {
-    expect(() => read(paxBody({ [key]: 'a\0../../victim/x' }))).toThrow(expect.objectContaining({ code: 'TAR_INVALID' }));
-  });
+  it.each(['path', 'linkpath', 'uname', 'gname', 'GNU.sparse.name'])(
+    'refuses a NUL in %s, which some readers would cut there',
+    (key) => {
+      expect(() => read(paxBody({ [key]: 'a\0../../victim/x' }))).toThrow(
+        expect.objectContaining({ code: 'TAR_INVALID' }),
+      );
+    },
+  );
 
   it('takes an empty value for the word of the header', () => {
     const values = { path: '', linkpath: '', size: '', uid: '', gid: '', mtime: '' };
-    expect(read(paxBody(values))).toMatchObject({ path: null, linkpath: null, size: null, uid: null, gid: null, mtime: null });
-    expect(readTar(tar([file('h', 'data', { uid: 3, pax: values })]))[0]).toMatchObject({ name: 'h', size: 4, uid: 3, mtimeSec: 1 });
-    expect(read(paxBody([['path', 'a'], ['path', '']])).path).toBeNull();
+    expect(read(paxBody(values))).toMatchObject({
+      path: null,
+      linkpath: null,
+      size: null,
+      uid: null,
+      gid: null,
+      mtime: null,
+    });
+    expect(readTar(tar([file('h', 'data', { uid: 3, pax: values })]))[0]).toMatchObject({
+      name: 'h',
+      size: 4,
+      uid: 3,
+      mtimeSec: 1,
+    });
+    expect(
+      read(
+        paxBody([
+          ['path', 'a'],
+          ['path', ''],
+        ]),
+      ).path,
+    ).toBeNull();
   });
 
   it('lets the last of several records with one key count', () => {
-    expect(read(paxBody([['path', 'a'], ['uid', '1'], ['path', 'b'], ['uid', '2']]))).toMatchObject({ path: 'b', uid: 2 });
+    expect(
+      read(
+        paxBody([
+          ['path', 'a'],
+          ['uid', '1'],
+          ['path', 'b'],
+          ['uid', '2'],
+        ]),
+      ),
+    ).toMatchObject({ path: 'b', uid: 2 });
   });
 
   it('keeps names as bytes, numeric ones and __proto__ as they are', () => {
     expect(read(paxBody({ path: 'caf\xe9' })).path).toBe('caf\xe9');
     expect(read(paxBody({ path: '12345' })).path).toBe('12345');
-    expect(read(paxBody([['__proto__', '1'], ['path', 'p']])).path).toBe('p');
+    expect(
+      read(
+        paxBody([
+          ['__proto__', '1'],
+          ['path', 'p'],
+        ]),
+      ).path,
+    ).toBe('p');
     expect([...read(paxBody({ 'SCHILY.xattr.__proto__': 'x' })).xattrs!.keys()]).toEqual(['__proto__']);
   });
 
@@ -91,17 +142,26 @@ describe('times', () => {
     ['-0.0000000001', 0, 0],
   ])('reads %s', (text, sec, nsec) => {
     expect(read(paxBody({ mtime: text })).mtime).toEqual({ sec, nsec });
-    expect(readTar(tar([file('f', '', { pax: { mtime: text } })]))[0]).toMatchObject({ mtimeSec: sec, mtimeNsec: nsec });
+    expect(readTar(tar([file('f', '', { pax: { mtime: text } })]))[0]).toMatchObject({
+      mtimeSec: sec,
+      mtimeNsec: nsec,
+    });
   });
 
-  it.each(['1e3', '1e400', '.5', '.', '1.5.5', '1.-5', 'x', '-', '1,5', '99999999999999999999'])('refuses %s', (text) => {
-    for (const key of ['mtime', 'atime', 'ctime']) {
-      expect(() => read(paxBody({ [key]: text }))).toThrow(expect.objectContaining({ code: 'TAR_INVALID' }));
-    }
-  });
+  it.each(['1e3', '1e400', '.5', '.', '1.5.5', '1.-5', 'x', '-', '1,5', '99999999999999999999'])(
+    'refuses %s',
+    (text) => {
+      for (const key of ['mtime', 'atime', 'ctime']) {
+        expect(() => read(paxBody({ [key]: text }))).toThrow(expect.objectContaining({ code: 'TAR_INVALID' }));
+      }
+    },
+  );
 
   it('reads a time that no number holds exactly as the epoch', () => {
-    expect(readTar(tar([file('f', '', { pax: { mtime: '4611686018427387904.5' } })]))[0]).toMatchObject({ mtimeSec: 0, mtimeNsec: 0 });
+    expect(readTar(tar([file('f', '', { pax: { mtime: '4611686018427387904.5' } })]))[0]).toMatchObject({
+      mtimeSec: 0,
+      mtimeNsec: 0,
+    });
   });
 });
 
@@ -110,7 +170,9 @@ describe('extended attributes', () => {
     const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
     const odd = Buffer.from('a\0b\n=c\xff\xfe', 'latin1');
     const [found] = readTar(
-      tar([file('ping', '', { pax: { 'SCHILY.xattr.security.capability': capability, 'SCHILY.xattr.user.odd': odd } })]),
+      tar([
+        file('ping', '', { pax: { 'SCHILY.xattr.security.capability': capability, 'SCHILY.xattr.user.odd': odd } }),
+      ]),
     );
     expect(found!.xattrs).toEqual(
       new Map([
@@ -125,7 +187,10 @@ describe('extended attributes', () => {
   });
 
   it('reads no other spelling of them', () => {
-    expect(read(paxBody({ 'LIBARCHIVE.xattr.user.x': 'eA==', 'SCHILY.acl.access': 'user::rw-', 'SCHILY.fflags': 'schg' })).xattrs).toBeNull();
+    expect(
+      read(paxBody({ 'LIBARCHIVE.xattr.user.x': 'eA==', 'SCHILY.acl.access': 'user::rw-', 'SCHILY.fflags': 'schg' }))
+        .xattrs,
+    ).toBeNull();
   });
 
   it('refuses one without a name', () => {

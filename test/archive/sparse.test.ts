@@ -7,7 +7,12 @@ type Run = [offset: number, length: number];
 const octal = (value: number): Buffer => Buffer.from(`${value.toString(8).padStart(11, '0')}\0`);
 
 /** An old GNU sparse header with its extension blocks, and the stored bytes. */
-function gnuSparse(runs: Run[], realSize: number | Buffer, stored: string, options: { size?: number; endless?: boolean } = {}): Buffer {
+function gnuSparse(
+  runs: Run[],
+  realSize: number | Buffer,
+  stored: string,
+  options: { size?: number; endless?: boolean } = {},
+): Buffer {
   const pair = ([offset, length]: Run): Buffer => Buffer.concat([octal(offset), octal(length)]);
   const inHeader = Buffer.alloc(4 * 24);
   Buffer.concat(runs.slice(0, 4).map(pair)).copy(inHeader);
@@ -37,16 +42,40 @@ function withMap(map: string, stored: string): Buffer {
   return Buffer.concat([Buffer.from(map), Buffer.alloc(-map.length & 511), Buffer.from(stored)]);
 }
 
-const V1 = { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': 'real', 'GNU.sparse.realsize': '100' };
+const V1 = {
+  'GNU.sparse.major': '1',
+  'GNU.sparse.minor': '0',
+  'GNU.sparse.name': 'real',
+  'GNU.sparse.realsize': '100',
+};
 
 describe('old GNU form', () => {
   it('reads the runs in the header', () => {
-    const [found] = readTar(tar([gnuSparse([[0, 3], [10, 2]], 20, 'abcde'), file('after')]));
+    const [found] = readTar(
+      tar([
+        gnuSparse(
+          [
+            [0, 3],
+            [10, 2],
+          ],
+          20,
+          'abcde',
+        ),
+        file('after'),
+      ]),
+    );
     expect(found).toMatchObject({
       type: 'file',
       size: 5,
       data: Buffer.from('abcde'),
-      sparse: { runs: [{ offset: 0, length: 3 }, { offset: 10, length: 2 }], logicalSize: 20, mapBytes: 0 },
+      sparse: {
+        runs: [
+          { offset: 0, length: 3 },
+          { offset: 10, length: 2 },
+        ],
+        logicalSize: 20,
+        mapBytes: 0,
+      },
     });
   });
 
@@ -85,16 +114,34 @@ describe('pax forms', () => {
     ];
     expect(readTar(tar([file('f', 'abc', { pax })]))[0]).toMatchObject({
       name: 'f',
-      sparse: { runs: [{ offset: 1, length: 2 }, { offset: 40, length: 1 }], logicalSize: 50, mapBytes: 0 },
+      sparse: {
+        runs: [
+          { offset: 1, length: 2 },
+          { offset: 40, length: 1 },
+        ],
+        logicalSize: 50,
+        mapBytes: 0,
+      },
     });
     expect(outcome(tar([file('f', 'abc', { pax: pax.toReversed() })]))).toBe('TAR_INVALID');
   });
 
   it('reads 0.1: a list', () => {
-    const pax = { 'GNU.sparse.size': '50', 'GNU.sparse.numblocks': '2', 'GNU.sparse.map': '1,2,40,1', 'GNU.sparse.name': 'real' };
+    const pax = {
+      'GNU.sparse.size': '50',
+      'GNU.sparse.numblocks': '2',
+      'GNU.sparse.map': '1,2,40,1',
+      'GNU.sparse.name': 'real',
+    };
     expect(readTar(tar([file('GNUSparseFile.1/f', 'abc', { pax })]))[0]).toMatchObject({
       name: 'real',
-      sparse: { runs: [{ offset: 1, length: 2 }, { offset: 40, length: 1 }], logicalSize: 50 },
+      sparse: {
+        runs: [
+          { offset: 1, length: 2 },
+          { offset: 40, length: 1 },
+        ],
+        logicalSize: 50,
+      },
     });
     expect(outcome(tar([file('f', 'abc', { pax: { ...pax, 'GNU.sparse.numblocks': '3' } })]))).toBe('TAR_INVALID');
     expect(outcome(tar([file('f', 'abc', { pax: { ...pax, 'GNU.sparse.map': '1,2,x,1' } })]))).toBe('TAR_INVALID');
@@ -108,7 +155,14 @@ describe('pax forms', () => {
         name: 'real',
         size: body.length,
         data: body,
-        sparse: { runs: [{ offset: 0, length: 3 }, { offset: 98, length: 2 }], logicalSize: 100, mapBytes: 512 },
+        sparse: {
+          runs: [
+            { offset: 0, length: 3 },
+            { offset: 98, length: 2 },
+          ],
+          logicalSize: 100,
+          mapBytes: 512,
+        },
       });
       expect(after!.name).toBe('after');
     }
@@ -124,7 +178,11 @@ describe('pax forms', () => {
   });
 
   it('reads a file that is one hole', () => {
-    expect(readTar(tar([file('f', withMap('0\n', ''), { pax: V1 })]))[0]!.sparse).toEqual({ runs: [], logicalSize: 100, mapBytes: 512 });
+    expect(readTar(tar([file('f', withMap('0\n', ''), { pax: V1 })]))[0]!.sparse).toEqual({
+      runs: [],
+      logicalSize: 100,
+      mapBytes: 512,
+    });
   });
 
   it.each([
@@ -146,7 +204,12 @@ describe('pax forms', () => {
   });
 
   it('reads a version that nobody defined as a plain file', () => {
-    const pax = { 'GNU.sparse.major': '2', 'GNU.sparse.minor': '0', 'GNU.sparse.name': 'real', 'GNU.sparse.map': '0,1' };
+    const pax = {
+      'GNU.sparse.major': '2',
+      'GNU.sparse.minor': '0',
+      'GNU.sparse.name': 'real',
+      'GNU.sparse.map': '0,1',
+    };
     expect(readTar(tar([file('plain', 'data', { pax })]))[0]).toMatchObject({ name: 'plain', size: 4, sparse: null });
   });
 
@@ -157,10 +220,42 @@ describe('pax forms', () => {
 
 describe('maps that lie', () => {
   it.each<[string, Run[], number | Buffer, string]>([
-    ['overlap', [[0, 3], [2, 2]], 20, 'abcde'],
-    ['descend', [[10, 3], [0, 2]], 20, 'abcde'],
-    ['go beyond the size', [[0, 3], [19, 2]], 20, 'abcde'],
-    ['hold more than is stored', [[0, 3], [10, 3]], 20, 'abcde'],
+    [
+      'overlap',
+      [
+        [0, 3],
+        [2, 2],
+      ],
+      20,
+      'abcde',
+    ],
+    [
+      'descend',
+      [
+        [10, 3],
+        [0, 2],
+      ],
+      20,
+      'abcde',
+    ],
+    [
+      'go beyond the size',
+      [
+        [0, 3],
+        [19, 2],
+      ],
+      20,
+      'abcde',
+    ],
+    [
+      'hold more than is stored',
+      [
+        [0, 3],
+        [10, 3],
+      ],
+      20,
+      'abcde',
+    ],
     ['hold less than is stored', [[0, 3]], 20, 'abcde'],
     ['are of a negative size', [[0, 5]], base256(-1, 12), 'abcde'],
   ])('are refused: runs that %s', (_, runs, size, stored) => {

@@ -15,7 +15,8 @@ const hasPython = spawnSync('python3', ['-c', 'import tarfile']).status === 0;
 
 /** A well-formed tar of every kind of entry that all readers understand alike. */
 function randomTar(random: Random): Buffer {
-  const name = (): string => Array.from({ length: 1 + random.below(3) }, () => 'n'.repeat(1 + random.below(60)) + random.below(1000)).join('/');
+  const name = (): string =>
+    Array.from({ length: 1 + random.below(3) }, () => 'n'.repeat(1 + random.below(60)) + random.below(1000)).join('/');
   const pieces = Array.from({ length: 1 + random.below(12) }, () => {
     const fields = { uid: random.below(5_000_000), mtime: random.below(2 ** 31), mode: random.below(0o10000) };
     const path = name();
@@ -108,7 +109,9 @@ describe('other readers agree', () => {
     for (let seed = 21; seed < 27; seed += 1) {
       const bytes = randomTar(seeded(seed));
       const listing = spawnSync('tar', ['-tf', '-'], { input: bytes, env: { LC_ALL: 'C' } });
-      expect(listing.stdout.toString('latin1').split('\n').slice(0, -1)).toEqual(readTar(bytes).map((found) => found.name));
+      expect(listing.stdout.toString('latin1').split('\n').slice(0, -1)).toEqual(
+        readTar(bytes).map((found) => found.name),
+      );
     }
   });
 
@@ -119,8 +122,13 @@ for m in tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read()), encoding='lat
     print(m.name.rstrip('/'), m.size, m.uid, int(float(m.pax_headers.get('mtime', m.mtime)) // 1), sep='\\t')`;
     for (let seed = 31; seed < 34; seed += 1) {
       const bytes = randomTar(seeded(seed));
-      const listing = spawnSync('python3', ['-c', script], { input: bytes, env: { ...process.env, PYTHONIOENCODING: 'latin1' } });
-      const ours = readTar(bytes).map(({ name, size, uid, mtimeSec }) => [name.replace(/\/$/, ''), size, uid, mtimeSec].join('\t'));
+      const listing = spawnSync('python3', ['-c', script], {
+        input: bytes,
+        env: { ...process.env, PYTHONIOENCODING: 'latin1' },
+      });
+      const ours = readTar(bytes).map(({ name, size, uid, mtimeSec }) =>
+        [name.replace(/\/$/, ''), size, uid, mtimeSec].join('\t'),
+      );
       expect(listing.stdout.toString('latin1').split('\n').slice(0, -1)).toEqual(ours);
     }
   });
@@ -140,7 +148,11 @@ describe('where readers disagree', () => {
     ['an empty pax path', tar([pax({ path: '' }), file('h')]), ['h']],
     ['a NUL in a pax path', tar([pax({ path: 'a\0b' }), file('h')]), 'TAR_INVALID'],
     ['a hard link with a size', tar([file('a'), hardlink('b', 'a', { size: 512 }), file('c')]), ['a', 'b', 'c']],
-    ['a hard link with a body', tar([hardlink('b', 'a', { size: 512 }), Buffer.alloc(512, 'x'), file('c')]), 'TAR_INVALID'],
+    [
+      'a hard link with a body',
+      tar([hardlink('b', 'a', { size: 512 }), Buffer.alloc(512, 'x'), file('c')]),
+      'TAR_INVALID',
+    ],
     ['a file with a slash', tar([file('d/', 'data')]), ['d/']],
     ['a contiguous file', tar([entry('c', 'data', { type: '7' })]), ['c']],
     ['a trailing pax header', tar([file('a'), pax({ path: 'b' })]), ['a']],
@@ -215,7 +227,13 @@ describe.skipIf(!hasCorpus)('the corpus (skipped without ../shared)', () => {
   it('reads every form of sparse file alike', () => {
     const found = readTar(load('vbatts_tar-split/archive/tar/testdata/sparse-formats.tar')!);
     const sparse = found.filter((one) => one.sparse !== null);
-    expect(found.map(({ name }) => name)).toEqual(['sparse-gnu', 'sparse-posix-0.0', 'sparse-posix-0.1', 'sparse-posix-1.0', 'end']);
+    expect(found.map(({ name }) => name)).toEqual([
+      'sparse-gnu',
+      'sparse-posix-0.0',
+      'sparse-posix-0.1',
+      'sparse-posix-1.0',
+      'end',
+    ]);
     expect(sparse).toHaveLength(4);
     const stored = (one: (typeof sparse)[number]): Buffer => one.data.subarray(one.sparse!.mapBytes);
     for (const one of sparse) {

@@ -70,7 +70,8 @@ describe('headers', () => {
 
   it('finds the prefix that Go before 1.8 put into GNU headers', () => {
     const gnu = { magic: 'gnu' as const };
-    const name = (patch: string): string => readTar(tar([file('f', '', { ...gnu, patch: [{ at: 345, bytes: patch }] })]))[0]!.name;
+    const name = (patch: string): string =>
+      readTar(tar([file('f', '', { ...gnu, patch: [{ at: 345, bytes: patch }] })]))[0]!.name;
     expect(name('a/long/dir')).toBe('a/long/dir/f');
     expect(name('00000000001\x0000000000002\0')).toBe('f');
     expect(name('not\xe9ascii')).toBe('f');
@@ -100,8 +101,12 @@ describe('headers', () => {
     expect(time(base256(2 ** 40, 12))).toBe(2 ** 40);
     expect(time(base256(-1, 12))).toBe(-1);
     expect(time(base256(-(2 ** 40), 12))).toBe(-(2 ** 40));
-    expect(outcome(tar([file('f', '', { mtime: Buffer.from('80ffffffffffffffffffffff', 'hex') })]))).toBe('TAR_INVALID');
-    expect(outcome(tar([file('f', '', { mtime: Buffer.from('c00000000000000000000000', 'hex') })]))).toBe('TAR_INVALID');
+    expect(outcome(tar([file('f', '', { mtime: Buffer.from('80ffffffffffffffffffffff', 'hex') })]))).toBe(
+      'TAR_INVALID',
+    );
+    expect(outcome(tar([file('f', '', { mtime: Buffer.from('c00000000000000000000000', 'hex') })]))).toBe(
+      'TAR_INVALID',
+    );
   });
 
   it('makes a directory of a NUL flag and a trailing slash, but a file of flag 0', () => {
@@ -206,13 +211,22 @@ describe('extension headers', () => {
 
   it('starts an entry at the first of its extension headers, and forgets them after it', () => {
     const first = file('a');
-    const [, second, third] = readTar(tar([first, longName('x/'.repeat(300)), pax({ mtime: '5' }), file('b'), file('c')]));
+    const [, second, third] = readTar(
+      tar([first, longName('x/'.repeat(300)), pax({ mtime: '5' }), file('b'), file('c')]),
+    );
     expect(second).toMatchObject({ headerOffset: first.length, name: 'x/'.repeat(300), mtimeSec: 5 });
     expect(third).toMatchObject({ name: 'c', mtimeSec: 1, headerOffset: third!.bodyOffset - 512 });
   });
 
   it('ignores global headers, those that rename, resize or re-own too', () => {
-    const global = paxGlobal({ path: 'evil', size: '0', linkpath: 'evil', uid: '77', 'GNU.sparse.major': '1', comment: 'c' });
+    const global = paxGlobal({
+      path: 'evil',
+      size: '0',
+      linkpath: 'evil',
+      uid: '77',
+      'GNU.sparse.major': '1',
+      comment: 'c',
+    });
     const bytes = tar([global, file('good', 'data'), pax({ path: 'p' }), global, file('f', 'x')]);
     expect(readTar(bytes).map(({ name, uid, data }) => [name, uid, data.toString()])).toEqual([
       ['good', 0, 'data'],
@@ -318,7 +332,8 @@ describe('limits', () => {
   });
 
   it('bounds extended attributes', () => {
-    const xattr = (name: string, value: string): Buffer => tar([file('f', '', { pax: { [`SCHILY.xattr.${name}`]: value } })]);
+    const xattr = (name: string, value: string): Buffer =>
+      tar([file('f', '', { pax: { [`SCHILY.xattr.${name}`]: value } })]);
     expect(limit(xattr('user.a', 'x'.repeat(65536)), {})).toBeNull();
     expect(limit(xattr('user.a', 'x'.repeat(65537)), {})).toBe('xattrBytes');
     expect(limit(xattr(`user.${'n'.repeat(251)}`, ''), {})).toBe('xattrNameBytes');

@@ -21,7 +21,20 @@ test('TestIsShortIDNotCorrectSize', () => {
 });
 
 describe('an id that could leave its directory is refused', () => {
-  const hostile = ['', '.', '..', '../../etc', '_tmp', 'a:b', id.slice(1), `${id}0`, id.toUpperCase(), `${id}\n`, `${id.slice(1)}\n`, `${id}\0`];
+  const hostile = [
+    '',
+    '.',
+    '..',
+    '../../etc',
+    '_tmp',
+    'a:b',
+    id.slice(1),
+    `${id}0`,
+    id.toUpperCase(),
+    `${id}\n`,
+    `${id.slice(1)}\n`,
+    `${id}\0`,
+  ];
   test.each(hostile)('%j', (text) => {
     expect(() => validateImageId(text)).toThrow(expect.objectContaining({ code: 'INVALID_ID' }));
   });

@@ -6,7 +6,8 @@ const code = (value: string): unknown => expect.objectContaining({ code: value }
 
 describe('manifest.json', () => {
   it('lists images; what is null is empty', () => {
-    const raw = '[{"Config":"c.json","RepoTags":["a:b"],"Layers":["x","y"],"Parent":"p"},{"Config":"d","RepoTags":null}]';
+    const raw =
+      '[{"Config":"c.json","RepoTags":["a:b"],"Layers":["x","y"],"Parent":"p"},{"Config":"d","RepoTags":null}]';
     expect(decodeArchiveManifest(bytes(raw))).toEqual([
       { config: 'c.json', repoTags: ['a:b'], layers: ['x', 'y'] },
       { config: 'd', repoTags: [], layers: [] },
@@ -41,7 +42,13 @@ describe('repositories', () => {
   it('lead from names to ids', () => {
     const repositories = decodeRepositories(bytes('{"a":{"1":"x","2":"y"},"__proto__":{"t":"z"}}'));
     expect([...repositories].map(([name, tags]) => [name, [...tags]])).toEqual([
-      ['a', [['1', 'x'], ['2', 'y']]],
+      [
+        'a',
+        [
+          ['1', 'x'],
+          ['2', 'y'],
+        ],
+      ],
       ['__proto__', [['t', 'z']]],
     ]);
   });

@@ -99,12 +99,15 @@ describe('an image config', () => {
     expect(() => decode(fields)).toThrow(code('CONFIG_INVALID'));
   });
 
-  it.each(['sha256:../../etc/passwd', `sha256:${'A'.repeat(64)}`, `md5:${'a'.repeat(32)}`, `sha256:${'a'.repeat(63)}`, ''])(
-    'is refused with the DiffID %j (G8)',
-    (digest) => {
-      expect(() => decode({ rootfs: { type: 'layers', diff_ids: [digest] } })).toThrow(code('INVALID_DIGEST'));
-    },
-  );
+  it.each([
+    'sha256:../../etc/passwd',
+    `sha256:${'A'.repeat(64)}`,
+    `md5:${'a'.repeat(32)}`,
+    `sha256:${'a'.repeat(63)}`,
+    '',
+  ])('is refused with the DiffID %j (G8)', (digest) => {
+    expect(() => decode({ rootfs: { type: 'layers', diff_ids: [digest] } })).toThrow(code('INVALID_DIGEST'));
+  });
 
   it('is refused with two spellings of a key that differ', () => {
     const raw = `{"rootfs":{"type":"layers","diff_ids":[]},"RootFS":{"type":"layers","diff_ids":["${DIFF_ID}"]}}`;
@@ -123,7 +126,9 @@ describe('an image config', () => {
       bytesOf({ rootfs: { type: 'layers', diff_ids: Array.from({ length: count }, () => DIFF_ID) } });
     expect(decodeConfig(withLayers(layers)).diffIds).toHaveLength(layers);
     expect(() => decodeConfig(withLayers(layers + 1))).toThrow(code('LIMIT_EXCEEDED'));
-    expect(() => decodeConfig(withLayers(3), { ...DEFAULT_DOCUMENT_LIMITS, layers: 2 })).toThrow(code('LIMIT_EXCEEDED'));
+    expect(() => decodeConfig(withLayers(3), { ...DEFAULT_DOCUMENT_LIMITS, layers: 2 })).toThrow(
+      code('LIMIT_EXCEEDED'),
+    );
   });
 
   it('shows no control characters of its own in messages (H17)', () => {

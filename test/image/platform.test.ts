@@ -81,12 +81,13 @@ describe('media types', () => {
     expect(isConfigType('application/vnd.oci.empty.v1+json')).toBe(false);
   });
 
-  it.each(['application/vnd.in-toto+json', 'application/vnd.dsse.envelope.v1+json', 'application/vnd.dev.cosign.simplesigning.v1+json'])(
-    '%s is a statement about an image',
-    (mediaType) => {
-      expect(isDocumentType(mediaType)).toBe(true);
-    },
-  );
+  it.each([
+    'application/vnd.in-toto+json',
+    'application/vnd.dsse.envelope.v1+json',
+    'application/vnd.dev.cosign.simplesigning.v1+json',
+  ])('%s is a statement about an image', (mediaType) => {
+    expect(isDocumentType(mediaType)).toBe(true);
+  });
 
   it('know foreign layers', () => {
     expect(isForeignLayerType(`${DOCKER}.foreign.diff.tar.gzip`)).toBe(true);

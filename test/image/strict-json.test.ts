@@ -66,7 +66,7 @@ describe('a strict document', () => {
   it('keeps the keys of prototypes as plain data (H7)', () => {
     const value = parse('{"__proto__":{"polluted":true},"constructor":1}') as object;
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor']);
-    expect((({}) as { polluted?: boolean }).polluted).toBeUndefined();
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
     expect(pickFields(value, ['polluted'], 'x')).toEqual({});
   });
 });

@@ -20,7 +20,8 @@ describe('TestProgress', () => {
     expect(progressText(at(100, 100, 5), wide)).toBe(`${bar(50)}   100 B/100 B`);
     expect(progressText(at(524_288, 1_048_576), wide)).toBe(`${bar(25)}524.3 kB/1.049 MB`);
   });
-  test('more than all does not overflow the bar', () => expect(progressText(at(50, 40), wide)).toBe(`${bar(50)}    50 B`));
+  test('more than all does not overflow the bar', () =>
+    expect(progressText(at(50, 40), wide)).toBe(`${bar(50)}    50 B`));
 });
 
 test('the time left is whole seconds in Go spelling', () => {

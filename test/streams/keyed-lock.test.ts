@@ -5,12 +5,14 @@ import { KeyedLock } from '../../src/streams/keyed-lock.ts';
 test('work of one key runs one after the other, in order, whatever fails', async () => {
   const locks = new KeyedLock();
   const log: string[] = [];
-  const work = (name: string, fails = false) => async (): Promise<void> => {
-    log.push(`${name} starts`);
-    await setTimeout(1);
-    log.push(`${name} ends`);
-    if (fails) throw new Error(name);
-  };
+  const work =
+    (name: string, fails = false) =>
+    async (): Promise<void> => {
+      log.push(`${name} starts`);
+      await setTimeout(1);
+      log.push(`${name} ends`);
+      if (fails) throw new Error(name);
+    };
   const results = await Promise.allSettled([
     locks.run('k', work('a')),
     locks.run('k', work('b', true)),

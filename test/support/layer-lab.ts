@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_LIMITS, type LayerLimits } from '../../src/archive/limits.ts';
@@ -43,7 +53,8 @@ export class LayerLab {
   get context(): TaskContext {
     return {
       cell: new TaskCell(),
-      warn: (code, message, entry) => this.warnings.push(entry === undefined ? { code, message } : { code, message, entry }),
+      warn: (code, message, entry) =>
+        this.warnings.push(entry === undefined ? { code, message } : { code, message, entry }),
     };
   }
 
@@ -60,12 +71,15 @@ export class LayerLab {
     if (this.#style === 'full' && below !== undefined) execFileSync('cp', ['-al', below.dir, dir]);
     else mkdirSync(dir, { mode: 0o755 });
     const lowers =
-      this.#style === 'full' ? this.#layers.slice(-1).map((layer) => layer.dir) : this.#layers.map((layer) => layer.dir).reverse();
+      this.#style === 'full'
+        ? this.#layers.slice(-1).map((layer) => layer.dir)
+        : this.#layers.map((layer) => layer.dir).reverse();
     const result = applyLayer(
       this.system,
       {
         source: { from: 'blob', blob: { path: blob } },
-        target: options.lowers === false ? { style: 'overlay', dir, lowers: null } : { style: this.#style, dir, lowers },
+        target:
+          options.lowers === false ? { style: 'overlay', dir, lowers: null } : { style: this.#style, dir, lowers },
         meta,
         keepBlob: null,
         expected: {},
@@ -103,7 +117,10 @@ export class LayerLab {
     const dir = join(this.root, 'merged');
     mkdirSync(dir, { recursive: true });
     if (this.#layers.length === 1) return this.#layers[0]!.dir;
-    const lowers = this.#layers.map((layer) => layer.dir).reverse().join(':');
+    const lowers = this.#layers
+      .map((layer) => layer.dir)
+      .reverse()
+      .join(':');
     execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${lowers}`, dir]);
     return dir;
   }
@@ -153,7 +170,9 @@ export function listTree(root: string, options: { times?: boolean } = {}): strin
 
 function content(path: string): string {
   const bytes = readFileSync(path);
-  return bytes.length <= 40 ? JSON.stringify(bytes.toString('latin1')) : createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  return bytes.length <= 40
+    ? JSON.stringify(bytes.toString('latin1'))
+    : createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }
 
 /** The file contents and directories of a tree, without modes: what most tests care about. */
@@ -174,4 +193,3 @@ export function contents(root: string): Record<string, string> {
   if (existsSync(root)) visit('');
   return found;
 }
-

@@ -15,7 +15,7 @@ export function unpack(compression: Compression, chunks: Iterable<Buffer>, limit
 }
 
 /** Packs what comes in these chunks. */
-export function pack(profile: CompressionProfile, chunks: Iterable<Buffer>): Buffer {
+function pack(profile: CompressionProfile, chunks: Iterable<Buffer>): Buffer {
   const out: Buffer[] = [];
   const encoder = sequentialEncoder(profile, (chunk) => out.push(Buffer.from(chunk)));
   for (const chunk of chunks) encoder.write(chunk);
@@ -29,7 +29,7 @@ export function chunksOf(bytes: Buffer, size: number): Buffer[] {
 }
 
 /** The bytes in two chunks, cut at every place, with empty ones at the ends. */
-export function everySplit(bytes: Buffer): Buffer[][] {
+function everySplit(bytes: Buffer): Buffer[][] {
   return Array.from({ length: bytes.length + 1 }, (_, at) => [bytes.subarray(0, at), bytes.subarray(at)]);
 }
 

@@ -23,7 +23,8 @@ export interface HeaderFields {
   prefix?: string;
   /** Bytes laid over the finished header before the checksum is computed. */
   patch?: { at: number; bytes: Buffer | string }[];
-  checksum?: 'signed' | Field;
+  /** `signed`, or what the field holds. */
+  checksum?: Field;
 }
 
 export interface EntryFields extends HeaderFields {

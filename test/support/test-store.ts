@@ -12,7 +12,7 @@ import { createHandlers } from '../../workers/handlers.ts';
 import { serve } from '../../workers/serve.ts';
 
 /** A pool without threads that really does the work. */
-export function inlinePool(): TaskPool {
+function inlinePool(): TaskPool {
   return createInlinePool(serve(createHandlers(openSystem())));
 }
 
@@ -31,7 +31,11 @@ export async function openTestStore(
   const root = options.root ?? join(mkdtempSync(join(tmpdir(), 'layermill-store-')), 'store');
   const pool = options.pool ?? inlinePool();
   const system = openSystem();
-  const driver = await openDriver(driverName, { home: join(root, driverName), pool, readOnly: options.readOnly ?? false });
+  const driver = await openDriver(driverName, {
+    home: join(root, driverName),
+    pool,
+    readOnly: options.readOnly ?? false,
+  });
   const graph = await Graph.open(root, driver, { durability: 'none', ...options, pool, system });
   const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph);
   graph.nameImagesBy((id) => tags.byId().get(id) ?? []);

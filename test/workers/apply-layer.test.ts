@@ -86,7 +86,9 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
     baz: 'b',
   };
   const without = (...paths: string[]): Record<string, string> =>
-    Object.fromEntries(Object.entries(lowerTree).filter(([path]) => !paths.some((gone) => path === gone || path.startsWith(`${gone}/`))));
+    Object.fromEntries(
+      Object.entries(lowerTree).filter(([path]) => !paths.some((gone) => path === gone || path.startsWith(`${gone}/`))),
+    );
 
   test('entries become files, directories, links, with their times to the nanosecond', () => {
     const tree = stack([
@@ -121,7 +123,10 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a parent that is a link in a lower layer is followed inside the root', () => {
-    const tree = stack([dir('usr/lib/'), symlink('lib', 'usr/lib'), symlink('run', '/var/run')], [file('lib/x', 'x'), file('run/p/q', 'q')]);
+    const tree = stack(
+      [dir('usr/lib/'), symlink('lib', 'usr/lib'), symlink('run', '/var/run')],
+      [file('lib/x', 'x'), file('run/p/q', 'q')],
+    );
     expect(tree).toEqual({
       'usr/': '',
       'usr/lib/': '',
@@ -142,7 +147,11 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
     ['a directory', [file('.wh.d')], without('d')],
     ['nothing', [file('.wh.none'), file('no/where/.wh.none'), file('old/.wh.none')], lowerTree],
     ['a link itself', [file('.wh.lnk')], without('lnk')],
-    ['whatever type the marker has', [dir('.wh.old'), symlink('.wh.baz', '/etc'), file('.wh..baz', 'body')], without('old', 'baz', '.baz')],
+    [
+      'whatever type the marker has',
+      [dir('.wh.old'), symlink('.wh.baz', '/etc'), file('.wh..baz', 'body')],
+      without('old', 'baz', '.baz'),
+    ],
   ])('whiteouts remove %s', (_, entries, expected) => {
     expect(stack(lower, entries)).toEqual(expected);
   });
@@ -155,14 +164,24 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a whiteout of a directory that the same layer also fills hides only what is below', () => {
-    expect(stack(lower, [dir('d/'), file('d/new', 'n'), file('.wh.d')])).toEqual({ ...without('d'), 'd/': '', 'd/new': 'n' });
+    expect(stack(lower, [dir('d/'), file('d/new', 'n'), file('.wh.d')])).toEqual({
+      ...without('d'),
+      'd/': '',
+      'd/new': 'n',
+    });
   });
 
   test.each([
     ['first', [opq('d'), file('d/sub/deep/new', 'n')]],
     ['last', [file('d/sub/deep/new', 'n'), opq('d')]],
   ])('an opaque directory hides what is below wherever its marker is: %s', (_, entries) => {
-    expect(stack(lower, entries)).toEqual({ ...without('d'), 'd/': '', 'd/sub/': '', 'd/sub/deep/': '', 'd/sub/deep/new': 'n' });
+    expect(stack(lower, entries)).toEqual({
+      ...without('d'),
+      'd/': '',
+      'd/sub/': '',
+      'd/sub/deep/': '',
+      'd/sub/deep/new': 'n',
+    });
   });
 
   test('an opaque marker alone makes its directory', () => {
@@ -170,7 +189,11 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('an opaque root leaves only the layer itself', () => {
-    expect(stack(lower, [file('d/new', 'n'), file('.wh..wh..opq'), file('other', 'o')])).toEqual({ 'd/': '', 'd/new': 'n', other: 'o' });
+    expect(stack(lower, [file('d/new', 'n'), file('.wh..wh..opq'), file('other', 'o')])).toEqual({
+      'd/': '',
+      'd/new': 'n',
+      other: 'o',
+    });
   });
 
   test('an opaque marker through a link empties the directory that it leads to', () => {
@@ -183,7 +206,11 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a directory that takes the place of a file of its own layer hides the lower directory of that name', () => {
-    expect(stack(lower, [file('d', 'file first'), dir('d/'), file('d/z', 'z')])).toEqual({ ...without('d'), 'd/': '', 'd/z': 'z' });
+    expect(stack(lower, [file('d', 'file first'), dir('d/'), file('d/z', 'z')])).toEqual({
+      ...without('d'),
+      'd/': '',
+      'd/z': 'z',
+    });
   });
 
   test('a directory entry replaces a lower link to a directory, not what it leads to', () => {
@@ -191,7 +218,14 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('the last of several entries for one path wins, and all of them are given back', () => {
-    const many = [file('a', 'first'), file('./a', 'second!'), symlink('a', 'x'), dir('a/'), file('a/b', 'in a'), file('a', 'last')];
+    const many = [
+      file('a', 'first'),
+      file('./a', 'second!'),
+      symlink('a', 'x'),
+      dir('a/'),
+      file('a/b', 'in a'),
+      file('a', 'last'),
+    ];
     expect(stack(many)).toEqual({ a: 'last' });
     expect(readdirSync(join(lab.layers[0]!.meta, 'payload'))).toHaveLength(3);
   });
@@ -206,7 +240,11 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('layers above do not change what a layer gives back', () => {
-    stack(lower, [file('old', 'changed'), file('.wh.baz'), opq('d'), hardlink('hl', 'etc/passwd')], [file('etc/passwd', 'third')]);
+    stack(
+      lower,
+      [file('old', 'changed'), file('.wh.baz'), opq('d'), hardlink('hl', 'etc/passwd')],
+      [file('etc/passwd', 'third')],
+    );
   });
 
   test('hard links reach into the layers below, and stay what they were when the other name changes', () => {
@@ -214,12 +252,21 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a hard link to a link is a link', () => {
-    expect(stack([file('f', 'x'), symlink('s', '../../../etc/passwd'), hardlink('h', '/s')])).toMatchObject({ h: '-> ../../../etc/passwd' });
+    expect(stack([file('f', 'x'), symlink('s', '../../../etc/passwd'), hardlink('h', '/s')])).toMatchObject({
+      h: '-> ../../../etc/passwd',
+    });
   });
 
   test('sparse files are expanded and given back as they were stored', () => {
     const sparse = file('GNUSparseFile.0/s', 'abXY', {
-      pax: { 'GNU.sparse.major': '0', 'GNU.sparse.minor': '1', 'GNU.sparse.name': 's', 'GNU.sparse.size': '1000', 'GNU.sparse.numblocks': '2', 'GNU.sparse.map': '10,2,500,2' },
+      pax: {
+        'GNU.sparse.major': '0',
+        'GNU.sparse.minor': '1',
+        'GNU.sparse.name': 's',
+        'GNU.sparse.size': '1000',
+        'GNU.sparse.numblocks': '2',
+        'GNU.sparse.map': '10,2,500,2',
+      },
     });
     const tree = stack([sparse]);
     const expected = Buffer.alloc(1000);
@@ -229,7 +276,13 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('hard links of aufs layers become files', () => {
-    const tree = stack([dir('.wh..wh.plnk/'), file('.wh..wh.plnk/77.1', 'kept', { mode: 0o640 }), file('.wh..wh.aufs'), hardlink('a', '.wh..wh.plnk/77.1'), hardlink('b', '.wh..wh.plnk/77.1')]);
+    const tree = stack([
+      dir('.wh..wh.plnk/'),
+      file('.wh..wh.plnk/77.1', 'kept', { mode: 0o640 }),
+      file('.wh..wh.aufs'),
+      hardlink('a', '.wh..wh.plnk/77.1'),
+      hardlink('b', '.wh..wh.plnk/77.1'),
+    ]);
     expect(tree).toEqual({ a: 'kept', b: 'kept' });
     expect(lstatSync(join(lab.root, 'unpacked/a')).mode & 0o7777).toBe(0o640);
     expect(failure(hardlink('c', '.wh..wh.plnk/99.9'))).toBe('LINK_INVALID');
@@ -268,8 +321,19 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   test.each([
     ['a link out of the root', [symlink('loophole', '../victim'), file('loophole/file', 'x')]],
     ['an absolute link out of the root', [symlink('loophole', '/../../victim'), file('loophole/file', 'x')]],
-    ['links that are harmless one by one', [dir('inner/'), symlink('inner/up', '..'), symlink('inner/up/escape', '../victim'), file('inner/up/escape/newfile', 'x')]],
-    ['a link put in the place of a directory', [dir('foo/'), dir('foo/tmp/'), file('foo/tmp/b', '1'), symlink('foo', '../victim'), file('foo/tmp/b', '2')]],
+    [
+      'links that are harmless one by one',
+      [
+        dir('inner/'),
+        symlink('inner/up', '..'),
+        symlink('inner/up/escape', '../victim'),
+        file('inner/up/escape/newfile', 'x'),
+      ],
+    ],
+    [
+      'a link put in the place of a directory',
+      [dir('foo/'), dir('foo/tmp/'), file('foo/tmp/b', '1'), symlink('foo', '../victim'), file('foo/tmp/b', '2')],
+    ],
     ['a link written to', [symlink('f', '../victim/hello'), file('f', 'pwn')]],
     ['a whiteout through a link', [symlink('l', '../victim'), file('l/.wh.hello')]],
     ['an opaque marker through a link', [symlink('l', '../victim'), opq('l')]],
@@ -278,12 +342,17 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
   });
 
   test('a 300-link chain is refused, a total of 255 is the end', () => {
-    const chain = Array.from({ length: 300 }, (_unused, index) => symlink(`l${index}`, index === 299 ? 'd' : `l${index + 1}`));
+    const chain = Array.from({ length: 300 }, (_unused, index) =>
+      symlink(`l${index}`, index === 299 ? 'd' : `l${index + 1}`),
+    );
     expect(failure(...chain, file('l0/x', 'x'))).toBe('LINK_INVALID');
   });
 
   test('attributes of the overlay machinery do not reach the tree', () => {
-    stack([file('d/x', '1')], [dir('d/', { pax: { 'SCHILY.xattr.trusted.overlay.opaque': 'y', 'SCHILY.xattr.user.overlay.opaque': 'y' } })]);
+    stack(
+      [file('d/x', '1')],
+      [dir('d/', { pax: { 'SCHILY.xattr.trusted.overlay.opaque': 'y', 'SCHILY.xattr.user.overlay.opaque': 'y' } })],
+    );
     expect(contents(lab.unpacked())).toEqual({ 'd/': '', 'd/x': '1' });
     expect(lab.warnings.map((warning) => warning.code)).toContain('XATTR_IGNORED');
   });

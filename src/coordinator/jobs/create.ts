@@ -12,7 +12,12 @@ export interface CreateJob extends CreateOptions {
 export function runCreate({ graph }: JobTools, job: CreateJob, run: JobRun): Promise<Image> {
   const { signal, report: onProgress } = run;
   const { layer, ...options } = job;
-  return graph.create(layer, { ...options, signal, onProgress, onWarning: (warning) => run.warn(warningText(warning)) });
+  return graph.create(layer, {
+    ...options,
+    signal,
+    onProgress,
+    onWarning: (warning) => run.warn(warningText(warning)),
+  });
 }
 
 function warningText({ message, entry }: { message: string; entry?: string }): string {

@@ -65,7 +65,8 @@ async function keptManifest(
   if (about === undefined || raw === null) return { manifest: null, missing: 'it came without a manifest' };
   const named = decodeManifestLayers(raw);
   for (const [index, digest] of named.entries()) {
-    if (blobs[index]?.digest !== digest) return { manifest: null, missing: `its layer ${index} was not kept as it came` };
+    if (blobs[index]?.digest !== digest)
+      return { manifest: null, missing: `its layer ${index} was not kept as it came` };
     if (!(await graph.blobs.has(digest))) return { manifest: null, missing: `the kept blob ${digest} has gone` };
   }
   return { manifest: { raw, mediaType: about.mediaType, digest: about.digest }, missing: '' };

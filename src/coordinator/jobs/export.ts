@@ -72,7 +72,11 @@ class LayerWriter {
     this.#profile =
       compression === 'keep'
         ? null
-        : profileFor({ compression, ...(level === undefined ? {} : { level }), ...(reproducible === undefined ? {} : { reproducible }) });
+        : profileFor({
+            compression,
+            ...(level === undefined ? {} : { level }),
+            ...(reproducible === undefined ? {} : { reproducible }),
+          });
   }
 
   layersOf(image: ExportableImage): Promise<SinkLayer[]> {
@@ -90,7 +94,10 @@ class LayerWriter {
     return layer;
   }
 
-  async #copyKept(kept: NonNullable<ExportableImage['blobs'][number]>, diffId: SinkLayer['diffId']): Promise<SinkLayer> {
+  async #copyKept(
+    kept: NonNullable<ExportableImage['blobs'][number]>,
+    diffId: SinkLayer['diffId'],
+  ): Promise<SinkLayer> {
     const { graph, pool } = this.#tools;
     const { sink } = this.#job;
     const { digest, size, compression } = kept;
@@ -182,7 +189,8 @@ function keepsManifest(job: ExportJob, { manifest }: ExportableImage): boolean {
 function refuseNewManifest(job: ExportJob, { name, image }: Planned): void {
   if (keepsManifest(job, image)) return;
   const compression = job.compression ?? job.sink.defaultCompression;
-  const reason = compression === 'keep' ? image.manifestMissing : `the layers are to be packed anew (--compression ${compression})`;
+  const reason =
+    compression === 'keep' ? image.manifestMissing : `the layers are to be packed anew (--compression ${compression})`;
   const message = `the manifest of ${name} cannot stay the same: ${reason || 'the destination has no place for it'}; nothing was written`;
   throw engineError('MANIFEST_NOT_PRESERVED', message, { name, reason });
 }
@@ -230,7 +238,8 @@ async function exportOne(
 }
 
 function equality(image: ExportableImage, manifestDigest: string | null): string {
-  if (image.manifest !== null && image.manifest.digest === manifestDigest) return 'identical bytes: manifest, config and layers';
+  if (image.manifest !== null && image.manifest.digest === manifestDigest)
+    return 'identical bytes: manifest, config and layers';
   if (image.newConfig) return 'same DiffIDs; new config, new manifest';
   return 'same config and DiffIDs; new manifest';
 }
@@ -246,5 +255,11 @@ async function putIndex({ graph }: JobTools, job: ExportJob, { index, names }: P
     if (manifest === null) return;
   }
   if (images.length > 1) return;
-  await job.sink.putIndex({ names, ref: job.ref ?? null, raw: await graph.indexes.raw(index.digest), mediaType: index.mediaType, digest: index.digest });
+  await job.sink.putIndex({
+    names,
+    ref: job.ref ?? null,
+    raw: await graph.indexes.raw(index.digest),
+    mediaType: index.mediaType,
+    digest: index.digest,
+  });
 }

@@ -3,12 +3,20 @@ import { digestHex } from '../../identity/digest.ts';
 import type { Platform, SourceIndex } from '../../image/image-source.ts';
 import type { KeptIndex } from '../../graph/indexes.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
-import { type ImportJob, tagImage } from './import.ts';
+import { tagImage } from './tag-image.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm64: 'arm64', arm: 'arm' };
 
+/** What of an import decides about its indexes. */
+interface IndexJob {
+  name?: string | undefined;
+  clobber?: boolean | undefined;
+  blobs?: 'keep' | 'drop' | undefined;
+  platform?: Platform | undefined;
+}
+
 /** Keeps an index with what came with it, and tags the image that its names mean here. */
-export async function keepIndex(tools: JobTools, job: ImportJob, index: SourceIndex, run: JobRun): Promise<void> {
+export async function keepIndex(tools: JobTools, job: IndexJob, index: SourceIndex, run: JobRun): Promise<void> {
   const { graph } = tools;
   const members = index.members.map(({ digest, platform, configDigest }) => {
     const id = configDigest === null ? null : digestHex(configDigest);
@@ -28,7 +36,9 @@ export async function keepIndex(tools: JobTools, job: ImportJob, index: SourceIn
 
 /** The image of an index for a platform: the one asked for, else this machine's, else the first that is here. */
 export function chooseMember(index: KeptIndex, wanted: Platform | null): { id: string; why: string | null } | null {
-  const here = index.members.filter((member) => member.id !== null) as (KeptIndex['members'][number] & { id: string })[];
+  const here = index.members.filter((member) => member.id !== null) as (KeptIndex['members'][number] & {
+    id: string;
+  })[];
   const exact = here.find((member) => matches(member.platform, wanted ?? thisPlatform()));
   if (exact !== undefined) return { id: exact.id, why: null };
   if (wanted !== null) return null;
@@ -47,7 +57,11 @@ function thisPlatform(): Platform {
   return { os: process.platform, architecture: ARCHITECTURES[process.arch] ?? process.arch };
 }
 
-async function keepAttachments({ graph, pool }: JobTools, index: SourceIndex, run: JobRun): Promise<KeptIndex['attachments']> {
+async function keepAttachments(
+  { graph, pool }: JobTools,
+  index: SourceIndex,
+  run: JobRun,
+): Promise<KeptIndex['attachments']> {
   const kept: KeptIndex['attachments'] = [];
   for (const blob of index.attachments) {
     const staging = await graph.mktemp();

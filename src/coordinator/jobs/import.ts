@@ -8,6 +8,7 @@ import { cancelled } from '../../streams/abort.ts';
 import type { TaskCounters } from '../../tasks/task-cell.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import { keepIndex } from './import-index.ts';
+import { tagImage } from './tag-image.ts';
 
 /** Registers every image of a source, each for itself, and tags it. */
 export interface ImportJob {
@@ -95,7 +96,10 @@ async function importOne(
     const names = namesFor(job, item, index);
     refuseClobbering(tools, job, item, names);
     const warnings = [...item.warnings];
-    const added = item.kind === 'modern' ? await addModern(tools, job, item, run, warnings) : await addLegacy(tools, item, run, warnings);
+    const added =
+      item.kind === 'modern'
+        ? await addModern(tools, job, item, run, warnings)
+        : await addLegacy(tools, item, run, warnings);
     for (const name of names) await tagImage(tools, job, name, added.id, warnings);
     for (const warning of warnings) run.warn(`${item.ref}: ${warning}`);
     const seconds = Math.round(performance.now() - started) / 1000;
@@ -107,7 +111,13 @@ async function importOne(
 
 type Added = Pick<ImportResult, 'id' | 'configDigest' | 'layers' | 'registered' | 'reused' | 'bytes' | 'equal'>;
 
-async function addModern(tools: JobTools, job: ImportJob, image: ModernImage, run: JobRun, warnings: string[]): Promise<Added> {
+async function addModern(
+  tools: JobTools,
+  job: ImportJob,
+  image: ModernImage,
+  run: JobRun,
+  warnings: string[],
+): Promise<Added> {
   const blobs = job.blobs ?? 'keep';
   const added = await tools.graph.addImage(image, {
     blobs,
@@ -115,7 +125,10 @@ async function addModern(tools: JobTools, job: ImportJob, image: ModernImage, ru
     onProgress: run.report,
     onWarning: ({ message, entry }) => warnings.push(entry === undefined ? message : `${entry}: ${message}`),
   });
-  const equal = image.manifest !== null && blobs === 'keep' ? 'identical bytes: manifest, config and layers' : 'same config and DiffIDs';
+  const equal =
+    image.manifest !== null && blobs === 'keep'
+      ? 'identical bytes: manifest, config and layers'
+      : 'same config and DiffIDs';
   return { ...added, configDigest: image.configDigest, equal };
 }
 
@@ -144,7 +157,15 @@ async function addLegacy(tools: JobTools, image: LegacyImage, run: JobRun, warni
     throw error;
   }
   const id = image.chain.at(-1)!.id;
-  return { id, configDigest: null, layers: image.chain.length, registered: made.length, reused, bytes, equal: 'same ids, JSON and layers' };
+  return {
+    id,
+    configDigest: null,
+    layers: image.chain.length,
+    registered: made.length,
+    reused,
+    bytes,
+    equal: 'same ids, JSON and layers',
+  };
 }
 
 function namesFor(job: ImportJob, item: Importable, index: number): string[] {
@@ -167,15 +188,6 @@ function refuseClobbering({ tags }: JobTools, job: ImportJob, item: Importable, 
     const message = `the tag ${name} names another image (${id.slice(0, 12)}), and it was asked not to be moved`;
     throw engineError('TAG_TAKEN', message, { repository, tag: reference, id });
   }
-}
-
-/** A tag that named another image is moved, and that is said. */
-export async function tagImage({ tags }: JobTools, job: ImportJob, name: string, id: string, warnings: string[]): Promise<void> {
-  const { repository, reference } = parseRepositoryTag(name);
-  const old = tags.get(repository)?.get(reference);
-  if (old === id) return;
-  await tags.set(repository, reference, id, job.clobber !== false);
-  if (old !== undefined) warnings.push(`the tag ${name} was moved here from image ${old.slice(0, 12)}`);
 }
 
 function sum(all: ReadonlyMap<number, TaskCounters>): TaskCounters {

@@ -14,5 +14,10 @@ export interface RegisterJob {
 
 export function runRegister({ graph }: JobTools, job: RegisterJob, run: JobRun): Promise<Image> {
   const { signal, report: onProgress } = run;
-  return graph.register(job.image, job.layer, { json: job.json, signal, onProgress, onWarning: ({ message }) => run.warn(message) });
+  return graph.register(job.image, job.layer, {
+    json: job.json,
+    signal,
+    onProgress,
+    onWarning: ({ message }) => run.warn(message),
+  });
 }

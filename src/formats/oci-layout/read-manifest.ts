@@ -89,7 +89,9 @@ async function locateLayer(files: LayoutFiles, layer: Descriptor): Promise<BlobR
       { mediaType: layer.mediaType },
     );
   }
-  const what = isForeignLayerType(layer.mediaType) ? 'the foreign layer (it is not fetched from elsewhere)' : 'the layer';
+  const what = isForeignLayerType(layer.mediaType)
+    ? 'the foreign layer (it is not fetched from elsewhere)'
+    : 'the layer';
   return locateBlob(files, layer, what);
 }
 
@@ -97,11 +99,15 @@ async function locateBlob(files: LayoutFiles, { digest, size }: Descriptor, what
   const blob = await files.blob(digest);
   if (blob === null) throw engineError('BLOB_MISSING', `${what} ${digest} is not in the layout`, { digest });
   if (blob.length !== size) {
-    throw engineError('SIZE_MISMATCH', `${what} ${digest} has ${blob.length} bytes, not the ${size} it is said to have`, {
-      what: digest,
-      expected: size,
-      actual: blob.length,
-    });
+    throw engineError(
+      'SIZE_MISMATCH',
+      `${what} ${digest} has ${blob.length} bytes, not the ${size} it is said to have`,
+      {
+        what: digest,
+        expected: size,
+        actual: blob.length,
+      },
+    );
   }
   return { ...blob, digest, size };
 }
