@@ -53,7 +53,7 @@ function* listMembers(
   const maxMembers = Math.min(limits.entries, MAX_MEMBERS);
   let announced: Announced = {};
   let count = 0;
-  for (let at = window.start; at < window.end; ) {
+  for (let at = window.start; at < window.end;) {
     if (count % 64 === 0) context.cell.throwIfCancelled();
     const block = readBlock(window, at);
     if (block === null) return;
@@ -171,7 +171,7 @@ class Window {
   }
 
   #fill(into: Buffer, at: number, what: string): Buffer {
-    for (let done = 0; done < into.length; ) {
+    for (let done = 0; done < into.length;) {
       const read = readSync(this.#fd, into, done, into.length - done, at + done);
       if (read === 0) throw tarTruncated(what, at + done - this.start);
       done += read;

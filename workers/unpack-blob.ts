@@ -8,7 +8,10 @@ import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { OutputFile } from './output-file.ts';
 
 /** Task `blob.unpack`. The compression is found from the first bytes. */
-export function unpackBlob({ blob, to, limits }: TaskMap['blob.unpack']['input'], context: TaskContext): { size: number } {
+export function unpackBlob(
+  { blob, to, limits }: TaskMap['blob.unpack']['input'],
+  context: TaskContext,
+): { size: number } {
   using output = new OutputFile(to);
   const keep = (chunk: Buffer): void => {
     context.cell.throwIfCancelled();

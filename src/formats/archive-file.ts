@@ -61,7 +61,8 @@ async function indexMembers(file: string, path: string, context: FormatContext):
     const { members } = await context.pool.run('archive.index', input, { signal: context.signal });
     return new Members(members);
   } catch (error) {
-    if (hasCode(error, 'TAR_INVALID') && error.details.offset === 0) throw notAnImage(path, 'it is no tar archive', error);
+    if (hasCode(error, 'TAR_INVALID') && error.details.offset === 0)
+      throw notAnImage(path, 'it is no tar archive', error);
     throw error;
   }
 }
@@ -75,7 +76,8 @@ function archiveFile(path: string, members: Members, context: FormatContext, clo
 export async function readPlain(archive: ArchiveFile, name: string): Promise<Buffer | null> {
   const member = archive.members.plainFile(name);
   if (member === undefined) return null;
-  if (archive.members.isRepeated(name)) throw memberInvalid(name, 'there are two of them, and tools differ in which they read');
+  if (archive.members.isRepeated(name))
+    throw memberInvalid(name, 'there are two of them, and tools differ in which they read');
   return archive.read(member, name);
 }
 

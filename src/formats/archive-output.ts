@@ -29,7 +29,9 @@ export async function checkArchivePath(path: string, context: FormatContext): Pr
     },
   );
   if (!isDirectory) return;
-  throw engineError('INVALID_ARGUMENT', `${JSON.stringify(path)} is a directory; name the archive file`, { argument: path });
+  throw engineError('INVALID_ARGUMENT', `${JSON.stringify(path)} is a directory; name the archive file`, {
+    argument: path,
+  });
 }
 
 /** Writes the archive as a whole: to stdout, or beside `path`, synced and renamed. */

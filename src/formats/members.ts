@@ -46,7 +46,8 @@ export class Members {
     const seen = new Set<Bytes>();
     for (;;) {
       const member: ArchiveMember | undefined = this.#byName.get(at);
-      if (member === undefined) throw memberInvalid(name, `it leads to "${shownName(at)}", which is not in the archive`);
+      if (member === undefined)
+        throw memberInvalid(name, `it leads to "${shownName(at)}", which is not in the archive`);
       if (member.type === 'file') return member;
       if (seen.has(at)) throw memberInvalid(name, 'its links go round in circles');
       seen.add(at);
@@ -67,7 +68,8 @@ export class Members {
     }
     // The name in a hard link counts from the archive's root, the target of a symbolic one from where the link is.
     const base = member.type === 'hardlink' ? '' : at.slice(0, at.lastIndexOf('/') + 1);
-    const target = member.type === 'symlink' && member.linkname.startsWith('/') ? null : resolveInside(base + member.linkname);
+    const target =
+      member.type === 'symlink' && member.linkname.startsWith('/') ? null : resolveInside(base + member.linkname);
     if (target === null) throw memberInvalid(name, `its link to "${shownName(member.linkname)}" leaves the archive`);
     return target;
   }

@@ -63,7 +63,11 @@ async function feed(
 
 async function* readRange({ path, offset = 0, size }: BlobRef & { size: number }): AsyncGenerator<Buffer> {
   if (size === 0) return;
-  yield* createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
+  yield* createReadStream(path, {
+    start: offset,
+    end: offset + size - 1,
+    highWaterMark: READ_BYTES,
+  }) as AsyncIterable<Buffer>;
 }
 
 function header(name: string, size: number): Pick<Header, 'name' | 'type' | 'size' | 'mode' | 'mtime' | 'uid' | 'gid'> {

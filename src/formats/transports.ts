@@ -120,5 +120,7 @@ async function exists(path: string): Promise<boolean> {
 
 function unknownTransport(text: string): Error {
   const known = [...TRANSPORTS.keys()].map((name) => `${name}:`).join(', ');
-  return engineError('INVALID_ARGUMENT', `${quoted(text)} names no transport; known ones are ${known}`, { argument: text });
+  return engineError('INVALID_ARGUMENT', `${quoted(text)} names no transport; known ones are ${known}`, {
+    argument: text,
+  });
 }

@@ -16,7 +16,10 @@ const ARCHIVE_MANIFEST = v.array(
 );
 
 /** Decodes a docker-archive's `manifest.json`; jib writes its keys in lower case. Throws JSON_INVALID or LIMIT_EXCEEDED. */
-export function decodeArchiveManifest(raw: Uint8Array, limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS): ArchiveImage[] {
+export function decodeArchiveManifest(
+  raw: Uint8Array,
+  limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
+): ArchiveImage[] {
   const images = decode(ARCHIVE_MANIFEST, parseStrictJson(raw, 'manifest.json', limits), 'manifest.json');
   return images.map((image) => ({ config: image.Config, layers: image.Layers ?? [], repoTags: image.RepoTags ?? [] }));
 }

@@ -44,7 +44,8 @@ type Fields = v.InferOutput<typeof CONFIG>;
  */
 export function decodeConfig(raw: Buffer, limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS): ImageConfig {
   const fields = decode(CONFIG, parseStrictJson(raw, WHAT, limits), WHAT, 'CONFIG_INVALID');
-  if (fields.rootfs.type !== 'layers') throw invalid(`its rootfs is of type ${quoted(fields.rootfs.type)}, not "layers"`);
+  if (fields.rootfs.type !== 'layers')
+    throw invalid(`its rootfs is of type ${quoted(fields.rootfs.type)}, not "layers"`);
   const diffIds = checkDiffIds(fields.rootfs.diff_ids ?? [], limits);
   const history = (fields.history ?? []).map(historyEntry);
   const steps = layerCount(history);
@@ -74,7 +75,8 @@ function checkDiffIds(texts: string[], limits: DocumentLimits): Digest[] {
   }
   const diffIds = texts.map(parseDigest);
   const other = diffIds.find((diffId) => !diffId.startsWith('sha256:'));
-  if (other !== undefined) throw invalid(`its DiffID ${other} is not a sha256 digest; write the image with sha256 ones`);
+  if (other !== undefined)
+    throw invalid(`its DiffID ${other} is not a sha256 digest; write the image with sha256 ones`);
   return diffIds;
 }
 

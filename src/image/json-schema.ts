@@ -25,11 +25,14 @@ function isObject(value: unknown): boolean {
 }
 
 /** Any object, kept as it is. */
-export const ANY_OBJECT: v.CustomSchema<Record<string, unknown>, undefined> =
-  v.custom<Record<string, unknown>>(isObject);
+export const ANY_OBJECT: v.CustomSchema<Record<string, unknown>, undefined> = v.custom<Record<string, unknown>>(
+  isObject,
+);
 
 /** Values of one kind under names that nobody knows beforehand; safe for `__proto__` as a name. */
-export function mapOf<Value extends v.GenericSchema<unknown>>(value: Value): v.GenericSchema<unknown, Map<string, v.InferOutput<Value>>> {
+export function mapOf<Value extends v.GenericSchema<unknown>>(
+  value: Value,
+): v.GenericSchema<unknown, Map<string, v.InferOutput<Value>>> {
   return v.pipe(
     ANY_OBJECT,
     v.transform((object) => Object.entries(object)),

@@ -102,7 +102,8 @@ function refuseOtherKinds(document: unknown, foreign: string[], what: string): v
   if (schemaVersion !== 2) throw jsonInvalid(what, 'its schemaVersion is not 2');
   const keys = new Set(Object.keys(document).map(foldCase));
   const other = foreign.find((key) => keys.has(foldCase(key)));
-  if (other !== undefined) throw jsonInvalid(what, `it is ambiguous: it has the key "${other}" of another kind of document`);
+  if (other !== undefined)
+    throw jsonInvalid(what, `it is ambiguous: it has the key "${other}" of another kind of document`);
 }
 
 function checkMediaType(written: string | null | undefined, fetchedAs: string, what: string): void {
@@ -128,11 +129,15 @@ function descriptor(fields: v.InferOutput<typeof DESCRIPTOR>): Descriptor {
 /** Compares bytes in memory with their descriptor. Throws SIZE_MISMATCH or DIGEST_MISMATCH. */
 export function verifyBlob(bytes: Uint8Array, expected: { digest: Digest; size?: number }, what: string): void {
   if (expected.size !== undefined && bytes.length !== expected.size) {
-    throw engineError('SIZE_MISMATCH', `${what} has ${bytes.length} bytes, not the ${expected.size} it is said to have`, {
-      what,
-      expected: expected.size,
-      actual: bytes.length,
-    });
+    throw engineError(
+      'SIZE_MISMATCH',
+      `${what} has ${bytes.length} bytes, not the ${expected.size} it is said to have`,
+      {
+        what,
+        expected: expected.size,
+        actual: bytes.length,
+      },
+    );
   }
   const algorithm = digestAlgorithm(expected.digest);
   const hex = createHash(algorithm).update(bytes).digest('hex');

@@ -43,9 +43,9 @@ export function isForeignLayerType(mediaType: string): boolean {
   return mediaType.startsWith(DOCKER_FOREIGN_LAYER) || mediaType.startsWith(OCI_NONDISTRIBUTABLE_LAYER);
 }
 
-/** Signatures and statements about an image that are stored in the shape of one, as BuildKit and cosign do. */
-export function isAttestationType(mediaType: string): boolean {
-  return /^application\/vnd\.(in-toto|dsse\.envelope|dev\.cosign|dev\.sigstore)\b/.test(mediaType);
+/** A document where a layer would be: signatures and statements about an image, which BuildKit and cosign store so. */
+export function isDocumentType(mediaType: string): boolean {
+  return mediaType.endsWith('+json');
 }
 
 /** The OCI type of a layer packed this way. */

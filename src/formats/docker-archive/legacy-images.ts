@@ -41,7 +41,8 @@ export async function* readLegacyImages(
   for (const [id, error] of broken) if (!reached.has(id)) yield { kind: 'broken', ref: id, error };
   // What nothing led to has children and no head above it: it hangs in a circle.
   for (const id of parents.keys()) {
-    if (!reached.has(id)) yield { kind: 'broken', ref: id, error: chainInvalid(id, 'its parents go round in a circle') };
+    if (!reached.has(id))
+      yield { kind: 'broken', ref: id, error: chainInvalid(id, 'its parents go round in a circle') };
   }
 }
 
@@ -127,7 +128,10 @@ async function readImage(
     if (broken.has(id)) throw broken.get(id)!;
     if (!parents.has(id)) throw chainInvalid(id, 'it is named as an image or a parent, but is not in the archive');
     if (seen.size > limit) {
-      throw engineError('LIMIT_EXCEEDED', `the image has more than ${limit} layers`, { limit: 'layers', allowed: limit });
+      throw engineError('LIMIT_EXCEEDED', `the image has more than ${limit} layers`, {
+        limit: 'layers',
+        allowed: limit,
+      });
     }
     chain.push(await readLayer(archive, id, parents.get(id) ?? null));
   }

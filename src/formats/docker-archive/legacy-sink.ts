@@ -40,7 +40,9 @@ export async function openLegacySink(path: string, ref: string | null, context: 
       return { manifestDigest: null };
     },
     putIndex: () => {
-      throw engineError('INVALID_ARGUMENT', 'a legacy archive has no place for a multi-platform index', { argument: path });
+      throw engineError('INVALID_ARGUMENT', 'a legacy archive has no place for a multi-platform index', {
+        argument: path,
+      });
     },
     commit: () => writeArchive(path, members(images, names, blobs), blobs, context),
     close: () => blobs.remove(),

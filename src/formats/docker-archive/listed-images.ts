@@ -34,7 +34,8 @@ export async function* readListedImages(
 
 /** The names to give the image; null when another image was asked for. */
 function chosenNames(image: ArchiveImage, place: number, selection: Selection | null): string[] | null {
-  if (selection !== null && 'place' in selection) return place === selection.place ? image.repoTags.map(taggedName) : null;
+  if (selection !== null && 'place' in selection)
+    return place === selection.place ? image.repoTags.map(taggedName) : null;
   if (selection === null) return image.repoTags.map(taggedName);
   const { text, name } = selection;
   const asked = image.repoTags.filter((tag) => tag === text).map(taggedName);

@@ -6,7 +6,11 @@ import { isLegacyArchive, readLegacyImages } from './legacy-images.ts';
 import { readListedImages } from './listed-images.ts';
 
 /** Opens what `docker save` and its kin wrote, of any age, packed or not. */
-export async function openDockerArchive(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
+export async function openDockerArchive(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+): Promise<ImageSource> {
   return dockerArchiveSource(await openArchive(path, context), path, ref, context);
 }
 

@@ -8,7 +8,9 @@ export function repositoriesJson(names: readonly [name: string, id: string][]): 
     const tags = repositories.get(repository) ?? new Map<string, string>();
     repositories.set(repository, tags.set(reference, id));
   }
-  const sorted = [...repositories].toSorted(byName).map(([name, tags]) => [name, Object.fromEntries([...tags].toSorted(byName))]);
+  const sorted = [...repositories]
+    .toSorted(byName)
+    .map(([name, tags]) => [name, Object.fromEntries([...tags].toSorted(byName))]);
   return Buffer.from(`${JSON.stringify(Object.fromEntries(sorted))}\n`);
 }
 

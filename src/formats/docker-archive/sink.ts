@@ -14,7 +14,11 @@ import { repositoriesJson } from './repositories.ts';
  * Writes what `docker save` of Docker 25 and newer writes: an OCI layout that also has a manifest.json and, for older
  * readers, a `repositories`. `-` is stdout. Throws INVALID_NAME for a REF that is no name, TERMINAL_OUTPUT.
  */
-export async function openDockerArchiveSink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+export async function openDockerArchiveSink(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+): Promise<ImageSink> {
   const asked = ref === null ? null : askedName(ref);
   await checkArchivePath(path, context);
   const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
@@ -35,7 +39,10 @@ export async function openDockerArchiveSink(path: string, ref: string | null, co
     putIndex: (index) => layout.putIndex(index),
     commit: () => {
       const members = [
-        ...layoutMembers(layout, layout.entries(null, (name) => parseRepositoryTag(name).reference)),
+        ...layoutMembers(
+          layout,
+          layout.entries(null, (name) => parseRepositoryTag(name).reference),
+        ),
         { name: 'manifest.json', content: manifestJson(images) },
         { name: 'repositories', content: repositoriesJson(topLayers(images)) },
       ];
@@ -46,7 +53,8 @@ export async function openDockerArchiveSink(path: string, ref: string | null, co
 }
 
 function manifestJson(images: readonly SinkImage[]): Buffer {
-  const lines = images.map(({ configDigest, names, layers }) => ({
+  const sorted = images.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  const lines = sorted.map(({ configDigest, names, layers }) => ({
     Config: blobPath(configDigest),
     RepoTags: names.length === 0 ? null : names,
     Layers: layers.map(({ digest }) => blobPath(digest)),
@@ -55,6 +63,11 @@ function manifestJson(images: readonly SinkImage[]): Buffer {
     ),
   }));
   return Buffer.from(`${JSON.stringify(lines)}\n`);
+}
+
+/** Images are listed by name, whichever was ready first. */
+function sortKey({ names, configDigest }: SinkImage): string {
+  return `${names[0] ?? ''} ${configDigest}`;
 }
 
 /** Docker's `repositories` leads from a name to the top layer; an image without layers has nothing to lead to. */

@@ -31,8 +31,15 @@ export async function openArchiveSink(path: string, ref: string | null, context:
 
 /** The members of an archive that is an OCI layout. */
 export function layoutMembers(layout: LayoutStaging, entries: readonly IndexEntry[]): OuterMember[] {
-  const blobs = [...layout.blobs.blobs()].map(([digest, blob]): OuterMember => ({ name: blobPath(digest), content: blob }));
-  const directories = new Set(['blobs/', 'blobs/sha256/', ...blobs.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1))]);
+  const blobs = [...layout.blobs.blobs()].map(([digest, blob]): OuterMember => ({
+    name: blobPath(digest),
+    content: blob,
+  }));
+  const directories = new Set([
+    'blobs/',
+    'blobs/sha256/',
+    ...blobs.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1)),
+  ]);
   return [
     ...[...directories].map((name) => ({ name, content: null })),
     ...blobs,

@@ -32,7 +32,13 @@ export async function openDirectorySink(path: string, ref: string | null, contex
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
-    commit: () => commit(path, layout, layout.entries(ref, (name) => name), context),
+    commit: () =>
+      commit(
+        path,
+        layout,
+        layout.entries(ref, (name) => name),
+        context,
+      ),
     close: () => blobs.remove(),
   };
 }
@@ -58,7 +64,12 @@ async function isThere(path: string, digest: Digest, size: number): Promise<bool
   }
 }
 
-async function commit(path: string, layout: LayoutStaging, entries: IndexEntry[], context: FormatContext): Promise<void> {
+async function commit(
+  path: string,
+  layout: LayoutStaging,
+  entries: IndexEntry[],
+  context: FormatContext,
+): Promise<void> {
   const kept = await keptEntries(join(path, 'index.json'), entries);
   await syncFiles(layout.blobs.path, context.system);
   for (const [digest, blob] of layout.blobs.blobs()) {

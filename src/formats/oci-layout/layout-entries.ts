@@ -44,7 +44,11 @@ export function layoutEntries(
 function grouped(lines: readonly Line[]): LayoutEntry[] {
   const entries = new Map<Digest, LayoutEntry>();
   for (const { descriptor, refName, name } of lines) {
-    const entry = entries.get(descriptor.digest) ?? { descriptor, ref: name ?? refName ?? descriptor.digest, names: [] };
+    const entry = entries.get(descriptor.digest) ?? {
+      descriptor,
+      ref: name ?? refName ?? descriptor.digest,
+      names: [],
+    };
     if (name !== null && !entry.names.includes(name)) entry.names.push(name);
     entries.set(descriptor.digest, entry);
   }

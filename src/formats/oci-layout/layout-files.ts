@@ -45,7 +45,9 @@ async function locate(root: string, name: string): Promise<{ path: string; lengt
   const stat = await lstat(path);
   if (path.startsWith(root + sep) && stat.isFile()) return { path, length: stat.size };
   const problem = stat.isFile() ? 'it is a link that leaves the layout' : 'it is no regular file';
-  throw engineError('ARCHIVE_INVALID', `${JSON.stringify(name)} of the layout is not usable: ${problem}`, { member: name });
+  throw engineError('ARCHIVE_INVALID', `${JSON.stringify(name)} of the layout is not usable: ${problem}`, {
+    member: name,
+  });
 }
 
 /** In an archive blobs are regular members; closing the layout closes the archive. */

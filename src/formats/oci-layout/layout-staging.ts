@@ -5,6 +5,7 @@ import { decodeIndex } from '../../image/manifest.ts';
 import { OCI_MANIFEST } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import type { BlobStaging } from '../blob-staging.ts';
+import { CONTAINERD_NAME, REF_NAME } from '../names.ts';
 import { type IndexEntry, manifestOf, nameAnnotations } from './documents.ts';
 
 /** What was put, under the names it was put with. */
@@ -17,9 +18,8 @@ interface Item {
 /** The images and indexes of a layout that is being made; whoever writes it gives it its form. */
 export class LayoutStaging {
   readonly blobs: BlobStaging;
-  readonly #items: Item[] = [];
-  /** What a multi-platform index holds is found through it and needs no line of its own. */
-  readonly #inIndex = new Set<Digest>();
+  readonly #images: Item[] = [];
+  readonly #indexes: (Item & { members: Set<Digest> })[] = [];
 
   constructor(blobs: BlobStaging) {
     this.blobs = blobs;
@@ -30,24 +30,23 @@ export class LayoutStaging {
     const raw = image.manifest?.raw ?? manifestOf(image);
     const digest = await this.blobs.putBytes(raw, image.manifest?.digest);
     const mediaType = image.manifest?.mediaType ?? OCI_MANIFEST;
-    this.#items.push({ entry: { mediaType, digest, size: raw.length }, names: image.names, ref: image.ref });
+    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names: image.names, ref: image.ref });
     return { manifestDigest: digest };
   }
 
   async putIndex({ raw, mediaType, digest, names, ref }: SinkIndex): Promise<void> {
     await this.blobs.putBytes(raw, digest);
-    for (const member of decodeIndex(raw, mediaType)) this.#inIndex.add(member.digest);
-    this.#items.push({ entry: { mediaType, digest, size: raw.length }, names, ref });
+    const members = new Set(decodeIndex(raw, mediaType).map((member) => member.digest));
+    this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, ref, members });
   }
 
   /**
-   * The lines of index.json. `ref` is the one name that was asked for in the destination; otherwise `refName` makes
-   * the ref name of each name. Throws INVALID_ARGUMENT when one name was asked for several images.
+   * The lines of index.json, in the order of their names, whichever image was ready first. `ref` is the one name that
+   * was asked for in the destination; otherwise `refName` makes the ref name of each name.
+   * Throws INVALID_ARGUMENT when one name was asked for several images.
    */
   entries(ref: string | null, refName: (name: string) => string): IndexEntry[] {
-    const listed = this.#items.filter(({ entry, names, ref: own }) => {
-      return names.length > 0 || own !== null || !this.#inIndex.has(entry.digest);
-    });
+    const listed = [...this.#images.flatMap((image) => this.#besideIndexes(image)), ...this.#indexes];
     if (ref !== null && listed.length > 1) {
       throw engineError(
         'INVALID_ARGUMENT',
@@ -55,11 +54,30 @@ export class LayoutStaging {
         { argument: ref },
       );
     }
-    return listed.flatMap(({ entry, names, ref: own }): IndexEntry[] => {
-      const asked = own ?? ref;
-      if (asked !== null) return [{ ...entry, ...nameAnnotations(names[0] ?? null, asked) }];
-      if (names.length === 0) return [entry];
-      return names.map((name) => ({ ...entry, ...nameAnnotations(name, refName(name)) }));
-    });
+    return listed.flatMap((item) => linesOf(item, ref, refName)).toSorted(byName);
   }
+
+  /** An image of an index that is here too is found through it, unless it has a name that the index has not. */
+  #besideIndexes(image: Item): Item[] {
+    const above = this.#indexes.filter(({ members }) => members.has(image.entry.digest));
+    if (above.length === 0) return [image];
+    const names = image.names.filter((name) => !above.some((index) => index.names.includes(name)));
+    const ref = above.some((index) => index.ref === image.ref) ? null : image.ref;
+    return names.length === 0 && ref === null ? [] : [{ ...image, names, ref }];
+  }
+}
+
+function linesOf({ entry, names, ref }: Item, asked: string | null, refName: (name: string) => string): IndexEntry[] {
+  const only = ref ?? asked;
+  if (only !== null) return [{ ...entry, ...nameAnnotations(names[0] ?? null, only) }];
+  if (names.length === 0) return [entry];
+  return names.map((name) => ({ ...entry, ...nameAnnotations(name, refName(name)) }));
+}
+
+function byName(a: IndexEntry, b: IndexEntry): number {
+  return sortKey(a) < sortKey(b) ? -1 : 1;
+}
+
+function sortKey({ annotations, digest }: IndexEntry): string {
+  return `${annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME] ?? ''} ${digest}`;
 }

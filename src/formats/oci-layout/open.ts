@@ -15,11 +15,19 @@ import { readManifest } from './read-manifest.ts';
 
 const VERSION = '1.0.0';
 
-export async function openLayoutDirectory(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
+export async function openLayoutDirectory(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+): Promise<ImageSource> {
   return layoutSource('oci', await directoryLayout(path, context), path, ref, context);
 }
 
-export async function openLayoutArchive(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
+export async function openLayoutArchive(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+): Promise<ImageSource> {
   return layoutArchiveSource(await openArchive(path, context), path, ref, context);
 }
 

@@ -50,7 +50,10 @@ interface Walk {
 async function* readMembers(walk: Walk, index: Descriptor, depth: number): AsyncGenerator<SourceItem, Buffer> {
   const allowed = (walk.context.documents ?? DEFAULT_DOCUMENT_LIMITS).nesting;
   if (depth > allowed) {
-    throw engineError('LIMIT_EXCEEDED', `indexes are nested more than ${allowed} deep`, { limit: 'index nesting', allowed });
+    throw engineError('LIMIT_EXCEEDED', `indexes are nested more than ${allowed} deep`, {
+      limit: 'index nesting',
+      allowed,
+    });
   }
   const raw = await readBlobOf(walk.files, index, 'the index', walk.context);
   for (const member of decodeIndex(raw, index.mediaType, walk.context.documents)) {

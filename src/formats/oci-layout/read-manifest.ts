@@ -2,7 +2,7 @@ import { engineError } from '../../errors/kinds.ts';
 import { decodeConfig } from '../../image/decode-config.ts';
 import type { ModernImage, SourceLayer } from '../../image/image-source.ts';
 import { decodeManifest, type Descriptor, type Manifest } from '../../image/manifest.ts';
-import { isAttestationType, isConfigType, isForeignLayerType, isLayerType } from '../../image/media-types.ts';
+import { isConfigType, isDocumentType, isForeignLayerType, isLayerType } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { FormatContext } from '../context.ts';
@@ -69,7 +69,7 @@ export async function readManifest(
 
 function isArtifact({ config, layers }: Manifest): boolean {
   if (config === null || !isConfigType(config.mediaType)) return true;
-  return layers.length > 0 && layers.every((layer) => isAttestationType(layer.mediaType));
+  return layers.length > 0 && layers.every((layer) => isDocumentType(layer.mediaType));
 }
 
 async function blobsOf(files: LayoutFiles, manifest: Descriptor, { config, layers }: Manifest): Promise<BlobRef[]> {
@@ -89,7 +89,9 @@ async function locateLayer(files: LayoutFiles, layer: Descriptor): Promise<BlobR
       { mediaType: layer.mediaType },
     );
   }
-  const what = isForeignLayerType(layer.mediaType) ? 'the foreign layer (it is not fetched from elsewhere)' : 'the layer';
+  const what = isForeignLayerType(layer.mediaType)
+    ? 'the foreign layer (it is not fetched from elsewhere)'
+    : 'the layer';
   return locateBlob(files, layer, what);
 }
 
@@ -97,11 +99,15 @@ async function locateBlob(files: LayoutFiles, { digest, size }: Descriptor, what
   const blob = await files.blob(digest);
   if (blob === null) throw engineError('BLOB_MISSING', `${what} ${digest} is not in the layout`, { digest });
   if (blob.length !== size) {
-    throw engineError('SIZE_MISMATCH', `${what} ${digest} has ${blob.length} bytes, not the ${size} it is said to have`, {
-      what: digest,
-      expected: size,
-      actual: blob.length,
-    });
+    throw engineError(
+      'SIZE_MISMATCH',
+      `${what} ${digest} has ${blob.length} bytes, not the ${size} it is said to have`,
+      {
+        what: digest,
+        expected: size,
+        actual: blob.length,
+      },
+    );
   }
   return { ...blob, digest, size };
 }
