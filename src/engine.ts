@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Settings } from './config/settings.ts';
@@ -6,7 +6,7 @@ import { type Coordinator, createCoordinator } from './coordinator/coordinator.t
 import { openDriver } from './drivers/registry.ts';
 import type { FormatContext } from './formats/context.ts';
 import { Graph } from './graph/graph.ts';
-import { examineStore, refuseForeignHome, writeMarker } from './graph/store-marker.ts';
+import { chooseDriver, claimStore } from './graph/store-marker.ts';
 import { TagStore } from './graph/tag-store.ts';
 import { threadCount, usableCores } from './pool/cpu-count.ts';
 import { createThreadPool } from './pool/thread-pool.ts';
@@ -59,13 +59,8 @@ function newPool(settings: Settings): TaskPool {
 
 async function openStore(settings: Settings, system: System, pool: TaskPool, log: Logger | undefined): Promise<Engine> {
   const root = resolve(settings.root);
-  const { ours, driver: driverName } = examineStore(root, settings.driver);
-  const readOnly = !ours && !settings.adopt;
-  if (!readOnly) {
-    refuseForeignHome(root);
-    await mkdir(root, { recursive: true, mode: 0o711 });
-    await writeMarker(root, driverName);
-  }
+  const driverName = chooseDriver(root, settings.driver);
+  const { readOnly } = await claimStore(root, { driver: driverName, readOnly: false, adopt: settings.adopt });
   const driver = await openDriver(driverName, { home: join(root, driverName), pool, readOnly });
   const graph = await Graph.open(root, driver, {
     pool,

@@ -1,5 +1,5 @@
 import { asEngineError } from '../errors/wire.ts';
-import { abortable, cancelled, onAbort } from '../streams/abort.ts';
+import { abortable, onAbort } from '../streams/abort.ts';
 import type { JobRun } from './job-context.ts';
 import type { JobHandle, JobProgress } from './job.ts';
 
@@ -11,7 +11,7 @@ export interface JobPlan<Result> {
   /** Is given the end of this job; answers what it must wait for, or null. */
   readyAfter(done: Promise<Result>): Promise<unknown> | null;
   /** Calls `work` when it is its turn, unless `stop` aborts before. */
-  queue(work: () => Promise<Result>, stop: AbortSignal): Promise<Result>;
+  queue(work: () => Promise<void>, stop: AbortSignal): Promise<void>;
   work(run: JobRun): Promise<Result>;
 }
 
@@ -23,47 +23,42 @@ export function startJob<Result>(plan: JobPlan<Result>): JobHandle<Result> {
   const { promise: done, resolve, reject } = withResolvers<Result>();
   // A job that nobody waits for may fail; whoever asks `done` is told.
   done.catch(() => {});
-  perform(plan, progress, stop.signal, plan.readyAfter(done))
-    .finally(deafen)
-    .then(
-      (result) => {
-        progress.state = 'done';
-        resolve(result);
-      },
-      (error: unknown) => {
-        const failure = asEngineError(error);
-        progress.state = failure.kind === 'Cancelled' ? 'cancelled' : 'failed';
-        reject(failure);
-      },
-    );
+  const succeed = (result: Result): void => {
+    progress.state = 'done';
+    deafen();
+    resolve(result);
+  };
+  const fail = (error: unknown): void => {
+    const failure = asEngineError(error);
+    progress.state = failure.kind === 'Cancelled' ? 'cancelled' : 'failed';
+    deafen();
+    reject(failure);
+  };
+  const before = plan.readyAfter(done);
+  // Settled before the lane goes on, so that the end of a job is seen before the start of the next.
+  const work = (): Promise<void> => perform(plan, progress, stop.signal).then(succeed, fail);
+  ready(before, stop.signal)
+    .then(() => plan.queue(work, stop.signal))
+    .catch(fail);
   return { id: plan.id, done, progress: () => ({ ...progress }), cancel: () => stop.abort() };
 }
 
-async function perform<Result>(
-  plan: JobPlan<Result>,
-  progress: JobProgress,
-  signal: AbortSignal,
-  before: Promise<unknown> | null,
-): Promise<Result> {
-  // What waits for another job waits outside the queue: inside, it could keep that job out. How that one ends is seen later.
-  if (before !== null)
-    await abortable(
-      before.catch(() => {}),
-      signal,
-    );
-  if (signal.aborted) throw cancelled(signal);
-  return plan.queue(() => {
-    progress.state = 'running';
-    plan.onStart?.(plan.id);
-    return plan.work({
-      signal,
-      report: (counters) => void Object.assign(progress, counters),
-      expect: (bytes) => {
-        progress.totalBytes = bytes;
-      },
-      warn: (message) => plan.onWarning?.(message),
-    });
-  }, signal);
+/** What waits for another job waits outside the queue: inside, it could keep that job out. How that one ends is its own affair. */
+async function ready(before: Promise<unknown> | null, signal: AbortSignal): Promise<void> {
+  if (before !== null) await abortable(before.catch(() => {}), signal);
+}
+
+async function perform<Result>(plan: JobPlan<Result>, progress: JobProgress, signal: AbortSignal): Promise<Result> {
+  progress.state = 'running';
+  plan.onStart?.(plan.id);
+  return plan.work({
+    signal,
+    report: (counters) => void Object.assign(progress, counters),
+    expect: (bytes) => {
+      progress.totalBytes = bytes;
+    },
+    warn: (message) => plan.onWarning?.(message),
+  });
 }
 
 function withResolvers<Value>(): {

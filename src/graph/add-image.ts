@@ -1,17 +1,15 @@
-import { engineError, hasCode } from '../errors/kinds.ts';
 import { chainIds, digestHex } from '../identity/digest.ts';
-import { decodeConfig } from '../image/decode-config.ts';
 import type { ModernImage, SourceLayer } from '../image/image-source.ts';
-import { v1JsonOfHead, v1JsonOfLayer } from '../image/v1-of-modern.ts';
-import { throwIfAborted } from '../streams/abort.ts';
+import { onAbort, throwIfAborted } from '../streams/abort.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
+import { addHead } from './add-head.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
-import type { KeptBlob } from './image.ts';
-import { keptBlobOf } from './kept-blob.ts';
+import { keptWith } from './kept-blob.ts';
 import { prepareLayer } from './layer-input.ts';
-import { type LayerWorks, LayerWork } from './layer-work.ts';
+import { type ChainLink, type LayerWorks, LayerWork } from './layer-work.ts';
 import { removeUnneeded } from './remove.ts';
+import { requireSameLayer } from './same-layer.ts';
 
 export interface AddImageOptions extends WorkOptions {
   /** Whether layers that come packed keep their packed bytes. */
@@ -29,15 +27,21 @@ export interface AddedImage {
 }
 
 /** One layer of the image on its way into the store. */
-interface Step {
-  id: string;
-  parent: string | null;
+export interface Step extends ChainLink {
   layer: SourceLayer;
   /** Null when the layer is in the store already. */
   work: LayerWork | null;
   /** Whether we make it, and not another import. */
   own: boolean;
   counters: TaskCounters;
+}
+
+/** What an import brought so far, over its attempts. */
+interface Tally {
+  /** Layers that were not in the store when we came; they go again if we fail and nothing else needs them. */
+  missing: Set<string>;
+  own: Set<string>;
+  bytes: number;
 }
 
 /** How often a failure in the work of another import may send us back to our own bytes. */
@@ -55,91 +59,118 @@ export async function addImage(
   options: AddImageOptions,
 ): Promise<AddedImage> {
   refuseReadOnly(context);
+  const head = digestHex(image.configDigest);
+  const chain = chainOf(image);
+  const tally: Tally = { missing: new Set(), own: new Set(), bytes: 0 };
+  const releases = [head, ...chain.map(({ id }) => id)].map((id) => context.retained.retain(id));
+  const releaseAll = (): void => releases.forEach((release) => release());
+  try {
+    await addWithHelp(context, works, { image, chain, tally }, options);
+  } catch (error) {
+    releaseAll();
+    // What cannot be removed now has no head: it is nobody's image, and a later import may use it.
+    const missing = chain.map(({ id }) => id).filter((id) => tally.missing.has(id));
+    await removeUnneeded(context, missing).catch(() => {});
+    throw error;
+  }
+  releaseAll();
+  const registered = tally.own.size;
+  return { id: head, layers: chain.length, registered, reused: chain.length - registered, bytes: tally.bytes };
+}
+
+interface Addition {
+  image: ModernImage;
+  chain: (ChainLink & { layer: SourceLayer })[];
+  tally: Tally;
+}
+
+function chainOf({ layers }: ModernImage): Addition['chain'] {
+  const ids = chainIds(layers.map((layer) => layer.diffId)).map(digestHex);
+  return layers.map((layer, index) => ({ id: ids[index]!, parent: ids[index - 1] ?? null, diffId: layer.diffId, layer }));
+}
+
+/** Others may be making layers that we need. When they fail it is no fault of ours: we begin again with our own bytes. */
+async function addWithHelp(
+  context: GraphContext,
+  works: LayerWorks,
+  addition: Addition,
+  options: AddImageOptions,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await tryToAdd(context, works, image, options);
-    if (!('foreignFailure' in outcome)) return outcome;
-    if (attempt === ATTEMPTS) throw outcome.foreignFailure;
+    const failure = await tryToAdd(context, works, addition, options);
+    if (failure === null) return;
+    if (attempt === ATTEMPTS) throw failure.reason;
   }
 }
 
+/** Null when the image was added; the failure when it was another import's. */
 async function tryToAdd(
   context: GraphContext,
   works: LayerWorks,
-  image: ModernImage,
+  { image, chain, tally }: Addition,
   given: AddImageOptions,
-): Promise<AddedImage | { foreignFailure: unknown }> {
+): Promise<{ reason: unknown } | null> {
   const giveUp = new AbortController();
-  const signal = given.signal === undefined ? giveUp.signal : AbortSignal.any([given.signal, giveUp.signal]);
-  const options = { ...given, signal };
-  const ids = chainIds(image.layers.map((layer) => layer.diffId)).map(digestHex);
-  const releases = ids.map((id) => context.retained.retain(id));
-  context.family.refresh();
+  const deafen = onAbort(given.signal, () => giveUp.abort(given.signal?.reason));
+  const options = { ...given, signal: giveUp.signal };
   const steps: Step[] = [];
   try {
-    for (const [index, layer] of image.layers.entries()) {
-      const counters = { bytesIn: 0, bytesOut: 0, entries: 0 };
-      const step: Step = { id: ids[index]!, parent: ids[index - 1] ?? null, layer, work: null, own: false, counters };
-      steps.push(step);
-      claim(context, works, steps, options);
-    }
+    const present = await presentLayers(context, chain, options);
+    // All in one turn, base first: of two imports the one that came first makes what they share.
+    for (const link of chain) steps.push(claim(context, works, steps, link, present, tally, options));
     const failed = await firstFailure(steps, giveUp);
     if (failed !== null) {
-      if (!failed.step.own && given.signal?.aborted !== true) return { foreignFailure: failed.reason };
-      throw failed.reason;
+      if (failed.step.own || given.signal?.aborted === true) throw failed.reason;
+      return failed;
     }
     throwIfAborted(given.signal);
-    const kept = await Promise.all(steps.map((step) => keptBlobOf(context, step.layer, step.work, options)));
-    // All are asked before any is awaited: base first into one group of commits.
-    await Promise.all(steps.flatMap((step) => step.work?.commit() ?? []));
-    await addHead(context, image, steps.at(-1)?.id ?? null, kept, options);
-    return summary(image, steps);
-  } catch (error) {
-    giveUp.abort();
-    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
-    for (const release of releases) release();
-    await removeUnneeded(
-      context,
-      steps.filter((step) => step.own).map((step) => step.id),
-    );
-    steps.length = 0;
-    throw error;
+    await commitAll(steps);
+    await addHead(context, image, steps, options);
+    return null;
   } finally {
-    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
-    for (const release of releases) release();
+    giveUp.abort();
+    deafen();
+    for (const { counters } of steps) tally.bytes += counters.bytesIn;
+    await Promise.all(steps.map((step) => step.work?.release()));
   }
 }
 
-function summary(image: ModernImage, steps: Step[]): AddedImage {
-  const registered = steps.filter((step) => step.own).length;
-  return {
-    id: digestHex(image.configDigest),
-    layers: steps.length,
-    registered,
-    reused: steps.length - registered,
-    bytes: steps.reduce((sum, step) => sum + step.counters.bytesIn, 0),
-  };
+/** The layers that the store has already, each proven to be the one that it is taken for. */
+async function presentLayers(context: GraphContext, chain: Addition['chain'], options: WorkOptions): Promise<Set<string>> {
+  await context.family.refresh();
+  const present = new Set<string>();
+  for (const link of chain) {
+    if (context.family.image(link.id) === undefined) break;
+    await requireSameLayer(context, link, options);
+    present.add(link.id);
+  }
+  return present;
 }
 
-/** Takes the last step's layer as it is, joins whoever is making it, or begins to make it. */
-function claim(context: GraphContext, works: LayerWorks, steps: Step[], options: AddImageOptions): void {
-  const step = steps.at(-1)!;
-  if (context.family.has(step.id)) return;
+/** Takes a layer as it is, joins whoever is making it, or begins to make it. */
+function claim(
+  context: GraphContext,
+  works: LayerWorks,
+  steps: readonly Step[],
+  link: Addition['chain'][number],
+  present: ReadonlySet<string>,
+  tally: Tally,
+  options: AddImageOptions,
+): Step {
+  const step: Step = { ...link, work: null, own: false, counters: { bytesIn: 0, bytesOut: 0, entries: 0 } };
+  if (present.has(step.id)) return step;
+  tally.missing.add(step.id);
   const running = works.get(step.id);
-  if (running !== undefined) {
-    step.work = running.retain();
-    return;
-  }
-  const below = steps.at(-2)?.work ?? null;
+  if (running !== undefined) return { ...step, work: running.retain() };
+  tally.own.add(step.id);
   step.own = true;
-  step.work = new LayerWork(works, context, step.id, below, () =>
-    makeLayer(context, step, below, {
-      ...options,
-      onProgress: (counters) => {
-        step.counters = counters;
-        options.onProgress?.(sumOf(steps));
-      },
-    }),
-  );
+  const parent = steps.at(-1)?.work ?? null;
+  const onProgress = (counters: TaskCounters): void => {
+    step.counters = counters;
+    options.onProgress?.(sumOf(steps));
+  };
+  step.work = new LayerWork(works, context, link, () => makeLayer(context, step, parent, { ...options, onProgress }));
+  return step;
 }
 
 async function makeLayer(
@@ -158,7 +189,7 @@ async function makeLayer(
         id: step.id,
         parent: step.parent,
         source,
-        expected: { diffId: step.layer.diffId },
+        expected: { diffId: step.diffId },
         keepBlob: packed && options.blobs === 'keep',
         // A driver that stacks on the finished tree of the parent makes it true early; it goes again if this fails.
         parentReady: below === null ? null : () => below.commit(),
@@ -172,97 +203,40 @@ async function makeLayer(
   }
 }
 
-async function writeMetadata(context: GraphContext, step: Step, filled: FilledLayer): Promise<void> {
+async function writeMetadata(context: GraphContext, { layer }: Step, filled: FilledLayer): Promise<void> {
   const { size, diffId, tarSize, entries } = filled.applied;
-  const json = v1JsonOfLayer(step.id, step.parent);
+  const blob = keptWith(filled, layer.mediaType);
   try {
-    await context.store.write(filled.meta.path, { json, size, info: { format: 1, diffId, tarSize, entries } });
+    const info = { format: 1, diffId, tarSize, entries, ...(blob === undefined ? {} : { blob }) } as const;
+    await context.store.write(filled.meta.path, { size, info });
   } catch (error) {
     await discardLayer(filled);
     throw error;
   }
 }
 
-/** Waits for all layers. At the first that fails the others are stopped; answers the lowest that failed by itself. */
+/** Waits for all layers. The first failure stops the others; it is the one that is answered. */
 async function firstFailure(steps: Step[], giveUp: AbortController): Promise<{ step: Step; reason: unknown } | null> {
-  const outcomes = await Promise.allSettled(
-    steps.map(async (step) => {
-      try {
-        await step.work?.filled;
-      } catch (error) {
+  let first: { step: Step; reason: unknown } | null = null;
+  await Promise.all(
+    steps.map((step) =>
+      step.work?.filled.catch((reason: unknown) => {
+        first ??= { step, reason };
         giveUp.abort();
-        throw error;
-      }
-    }),
+      }),
+    ),
   );
-  const failures = outcomes.flatMap((outcome, index) =>
-    outcome.status === 'rejected' ? [{ step: steps[index]!, reason: outcome.reason as unknown }] : [],
-  );
-  return failures.find(({ reason }) => !hasCode(reason, 'CANCELLED')) ?? failures[0] ?? null;
+  return first;
 }
 
-async function addHead(
-  context: GraphContext,
-  image: ModernImage,
-  parent: string | null,
-  blobs: (KeptBlob | null)[],
-  options: AddImageOptions,
-): Promise<void> {
-  const id = digestHex(image.configDigest);
-  await context.ids.run(
-    id,
-    async () => {
-      context.family.refresh();
-      if (context.family.has(id)) await checkHead(context, image, id, parent);
-      else await commitHead(context, image, id, parent, blobs);
-    },
-    options.signal,
-  );
+/** All are asked before any is awaited: base first into one group of commits. */
+async function commitAll(steps: readonly Step[]): Promise<void> {
+  const outcomes = await Promise.allSettled(steps.map((step) => step.work?.commit()));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
-async function commitHead(
-  context: GraphContext,
-  image: ModernImage,
-  id: string,
-  parent: string | null,
-  blobs: (KeptBlob | null)[],
-): Promise<void> {
-  const tree = await context.driver.stageEmpty(id, parent);
-  const meta = await context.store.stage();
-  const { manifest } = image;
-  try {
-    await context.store.write(meta.path, {
-      json: v1JsonOfHead(decodeConfig(image.config), id, parent),
-      size: 0,
-      info: {
-        format: 1,
-        diffId: null,
-        tarSize: 0,
-        entries: 0,
-        blobs,
-        ...(manifest === null ? {} : { manifest: { mediaType: manifest.mediaType, digest: manifest.digest } }),
-      },
-      config: image.config,
-      ...(manifest === null ? {} : { manifest: manifest.raw }),
-    });
-    await context.commits.commit({ id, tree, meta, blobs: [] });
-  } catch (error) {
-    await tree.discard();
-    await meta.remove();
-    throw error;
-  }
-}
-
-/** The id is the digest of the config, so only a planted image can differ. */
-async function checkHead(context: GraphContext, image: ModernImage, id: string, parent: string | null): Promise<void> {
-  const config = await context.store.config(id);
-  if (config?.equals(image.config) === true && context.family.image(id)?.parent === (parent ?? '')) return;
-  const reason = 'its config or its layers differ';
-  const message = `the id ${id} is taken by an image that is not the same: ${reason}; it was left as it is`;
-  throw engineError('IMAGE_ID_TAKEN', message, { id, reason });
-}
-
-function sumOf(steps: Step[]): TaskCounters {
+function sumOf(steps: readonly Step[]): TaskCounters {
   const sum = { bytesIn: 0, bytesOut: 0, entries: 0 };
   for (const { counters } of steps) {
     sum.bytesIn += counters.bytesIn;

@@ -2,12 +2,13 @@ import type { LayerLimits } from '../archive/limits.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { KeyedLock } from '../streams/keyed-lock.ts';
-import type { System } from '../system/system.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import type { BlobStore } from './blobs.ts';
 import type { CommitQueue } from './commit-queue.ts';
+import type { Durability } from './durability.ts';
 import type { Family } from './family.ts';
 import type { ImageStore } from './image-store.ts';
+import type { IndexStore } from './indexes.ts';
 import type { Retained } from './retained.ts';
 import type { StoreLock } from './store-lock.ts';
 
@@ -16,16 +17,17 @@ export interface GraphContext {
   storeRoot: string;
   driver: Driver;
   pool: TaskPool;
-  system: System;
   store: ImageStore;
   family: Family;
   blobs: BlobStore;
+  indexes: IndexStore;
   lock: StoreLock;
   commits: CommitQueue;
   /** One registration per id at a time. */
   ids: KeyedLock;
   retained: Retained;
   limits: LayerLimits;
+  durability: Durability;
   readOnly: boolean;
 }
 

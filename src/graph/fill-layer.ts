@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TarSource } from '../archive/tar-source.ts';
 import type { StagedLayer } from '../drivers/driver.ts';
@@ -61,35 +63,49 @@ async function fillOnce(
   parentReady: boolean,
   options: WorkOptions,
 ): Promise<FilledLayer | null> {
-  const { id, parent, source } = request;
+  const { id, parent } = request;
   const tree = await context.driver.stage(id, parent, {
     parentReady,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   try {
-    const keepBlob = request.keepBlob ? join(meta.path, BLOB_FILE) : null;
+    const kept = request.keepBlob ? join(meta.path, BLOB_FILE) : null;
+    const clone = kept === null ? null : await cloneOf(request.source, kept);
     const { dir } = tree.mount;
     const applied = await context.pool.run(
       'layer.apply',
       {
-        source,
+        source: clone ?? request.source,
         target: parentReady ? tree.mount : { style: 'overlay', dir, lowers: null },
         meta: meta.path,
-        keepBlob,
+        keepBlob: clone === null ? kept : null,
         expected: request.expected,
         limits: context.limits,
       },
       { ...options, job: id },
     );
     if (applied.status === 'applied') {
-      const blob = keepBlob === null ? null : { path: keepBlob, digest: applied.blob.digest };
-      return { tree, meta, applied, blob };
+      return { tree, meta, applied, blob: kept === null ? null : { path: kept, digest: applied.blob.digest } };
     }
     await tree.discard();
     return null;
   } catch (error) {
     await tree.discard();
     throw error;
+  }
+}
+
+/**
+ * A whole file as a clone that shares its blocks, where the file system can: the layer is then read from the clone, so
+ * that what is kept is what was verified. Null where it cannot, and for a range of a file.
+ */
+async function cloneOf(source: TarSource, to: string): Promise<TarSource | null> {
+  if (source.from !== 'blob' || source.blob.offset !== undefined || source.blob.length !== undefined) return null;
+  try {
+    await copyFile(source.blob.path, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return { from: 'blob', blob: { ...source.blob, path: to } };
+  } catch {
+    return null;
   }
 }
 

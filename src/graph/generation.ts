@@ -1,15 +1,13 @@
 import { statSync } from 'node:fs';
 
-/** A file system may give two changes within one tick of its clock the same time. */
-const TICK_MS = 20;
-
 /**
- * What tells one state of a file or directory from another: inode, size, and time to the nanosecond. One that changed a
- * moment ago equals nothing, not even itself: a further change in the same tick would go unseen.
+ * What tells one state of a file or directory from another: inode, size, and time to the nanosecond, and how often
+ * layermill changed it, for two changes may fall within one tick of the file system's clock.
  */
-export function generationOf(path: string): string {
+export function generationOf(path: string, changes: number): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (stat === undefined) return 'absent';
-  const young = Date.now() - Number(stat.ctimeMs) < TICK_MS ? `:${process.hrtime.bigint()}` : '';
-  return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}${young}`;
+  return stat === undefined ? ABSENT : `${changes}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
 }
+
+/** The generation of what is not there. */
+export const ABSENT = 'absent';

@@ -1,53 +1,29 @@
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
-import { DEFAULT_LIMITS, type LayerLimits } from '../archive/limits.ts';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { hasCode } from '../errors/kinds.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import type { V1Image } from '../image/v1-compat.ts';
-import { KeyedLock } from '../streams/keyed-lock.ts';
-import type { System } from '../system/system.ts';
-import type { TaskPool } from '../tasks/task-pool.ts';
 import type { AddedImage, AddImageOptions } from './add-image.ts';
-import { Barrier, type Durability } from './barrier.ts';
-import { BlobStore } from './blobs.ts';
-import { CommitQueue } from './commit-queue.ts';
+import type { BlobStore } from './blobs.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { type CreateOptions, newImage } from './create.ts';
-import { Family } from './family.ts';
+import type { Family } from './family.ts';
 import type { Image, ImageLayer, LayerInfo } from './image.ts';
-import { ImageStore } from './image-store.ts';
-import { IndexStore } from './indexes.ts';
+import type { IndexStore } from './indexes.ts';
 import { type ExportedLayer, exportLayer } from './layer-export.ts';
 import type { LayerInput } from './layer-input.ts';
 import type { LayerWorks } from './layer-work.ts';
 import { historyOf, layersOf } from './layers.ts';
-import { recover } from './recover.ts';
-import { register, type RegisterOptions } from './register.ts';
+import { type GraphOptions, openContext } from './open-context.ts';
+import { register, type Registered, type RegisterOptions } from './register.ts';
 import { removeImage } from './remove.ts';
-import { Retained } from './retained.ts';
-import { StoreLock } from './store-lock.ts';
 import type { TempArchive } from './temp-archive.ts';
 import { tempLayerArchive, type TempArchiveOptions } from './temp-layer-archive.ts';
 import { unpack } from './unpack.ts';
 
-export interface GraphOptions {
-  pool: TaskPool;
-  system: System;
-  durability?: Durability;
-  /** How long to wait for another process that writes, in milliseconds. */
-  lockTimeoutMs?: number;
-  readOnly?: boolean;
-  limits?: LayerLimits;
-  /** Told when another process holds the store. */
-  onWait?: (holder: string) => void;
-  /** Told of an image that is there and cannot be used. */
-  onBroken?: (report: { id: string; message: string }) => void;
-  /** The names of an image: one that has any is only removed by force. */
-  namesOf?: (id: string) => string[];
-}
+export type { GraphOptions };
 
 /**
  * The store of images and of the parent relation between them; one image is one layer and its JSON. Look-ups are
@@ -62,51 +38,23 @@ export class Graph {
   readonly indexes: IndexStore;
   readonly #context: GraphContext;
   readonly #works: LayerWorks = new Map();
-  readonly #barrier: Barrier;
   #namesOf: (id: string) => string[];
 
-  private constructor(context: GraphContext, barrier: Barrier, namesOf: (id: string) => string[]) {
+  private constructor(context: GraphContext, namesOf: (id: string) => string[]) {
     this.#context = context;
-    this.#barrier = barrier;
     this.#namesOf = namesOf;
     this.root = context.store.root;
     this.driver = context.driver;
     this.readOnly = context.readOnly;
-    this.indexes = new IndexStore(context.storeRoot);
+    this.indexes = context.indexes;
   }
 
-  /** Opens the images in the store `root`, with the driver that has their layers, and removes what a crash left. */
+  /**
+   * Opens the images in the store `root`, with the driver that has their layers, and removes what a crash left. A
+   * directory that layermill did not make opens read only unless it is empty or adopted.
+   */
   static async open(root: string, driver: Driver, options: GraphOptions): Promise<Graph> {
-    const storeRoot = resolve(root);
-    const { pool, system, durability = 'batch', readOnly = false, limits = DEFAULT_LIMITS } = options;
-    const store = new ImageStore(join(storeRoot, 'graph'), system);
-    if (!readOnly) await mkdir(store.root, { recursive: true, mode: 0o700 });
-    const family = new Family(store, options.onBroken ?? (() => {}));
-    const lock = new StoreLock(storeRoot, {
-      flock: (fd, mode) => system.lock(fd, mode),
-      timeoutMs: options.lockTimeoutMs ?? 30_000,
-      onWait: options.onWait,
-    });
-    const barrier = new Barrier(storeRoot, system, durability);
-    const blobs = new BlobStore(storeRoot);
-    const context: GraphContext = {
-      storeRoot,
-      driver,
-      pool,
-      system,
-      store,
-      family,
-      blobs,
-      lock,
-      commits: new CommitQueue({ store, family, lock, barrier, blobs, durability }),
-      ids: new KeyedLock(),
-      retained: new Retained(),
-      limits,
-      readOnly,
-    };
-    if (!readOnly) await recover(context);
-    family.refresh();
-    return new Graph(context, barrier, options.namesOf ?? (() => []));
+    return new Graph(await openContext(resolve(root), driver, options), options.namesOf ?? (() => []));
   }
 
   /** Tells the graph who knows the names of its images. */
@@ -119,7 +67,8 @@ export class Graph {
    * Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS, INVALID_ARGUMENT for an empty name.
    */
   async get(name: string): Promise<Image> {
-    const image = this.#family().image(this.#family().resolve(name))!;
+    const family = await this.#family();
+    const image = this.#context.store.load(family.resolve(name));
     return image.size >= 0 ? image : this.#count(image);
   }
 
@@ -131,17 +80,18 @@ export class Graph {
     );
   }
 
-  /** Every image, by id, in the order of the ids. */
+  /** Every image, by id, in the order of the ids. Those that cannot be used are reported and left out. */
   async *map(): AsyncGenerator<[id: string, image: Image]> {
-    for (const id of this.#family().ids()) {
-      const image = this.#context.family.image(id);
+    const family = await this.#family();
+    for (const id of family.ids()) {
+      const image = family.image(id);
       if (image !== undefined) yield [id, image];
     }
   }
 
   /** Parent id → the images built on it, for every parent in the graph. */
   async *byParent(): AsyncGenerator<[parent: string, children: Image[]]> {
-    const family = this.#family();
+    const family = await this.#family();
     for (const id of family.ids()) {
       const children = family.children(id).flatMap((child) => family.image(child) ?? []);
       if (children.length > 0) yield [id, children];
@@ -150,10 +100,11 @@ export class Graph {
 
   /** The images that none is built on, in the order of their ids. */
   async *heads(): AsyncGenerator<Image> {
-    const family = this.#family();
+    const family = await this.#family();
     for (const id of family.ids()) {
+      if (family.hasChildren(id)) continue;
       const image = family.image(id);
-      if (image !== undefined && !family.hasChildren(id)) yield image;
+      if (image !== undefined) yield image;
     }
   }
 
@@ -165,13 +116,14 @@ export class Graph {
     return removeImage(this.#context, name, { namesOf: this.#namesOf, force: options.force ?? false });
   }
 
-  /** Whether there is an image with exactly this id. */
+  /** Whether there is an image with exactly this id, as of the last call that waited for an answer. */
   has(id: string): boolean {
-    return this.#family().has(id);
+    return this.#context.family.has(id);
   }
 
+  /** Whether any image is built on this one, as of the last call that waited for an answer. */
   hasChildren(id: string): boolean {
-    return this.#family().hasChildren(id);
+    return this.#context.family.hasChildren(id);
   }
 
   /** The directory with an image's metadata. */
@@ -207,7 +159,7 @@ export class Graph {
     image: Partial<V1Image> & { id: string },
     layer: LayerInput,
     options: RegisterOptions = {},
-  ): Promise<{ image: Image; reused: boolean }> {
+  ): Promise<Registered> {
     return register(this.#context, image, layer, options);
   }
 
@@ -244,14 +196,13 @@ export class Graph {
   }
 
   /** The real layers of an image, base first. */
-  layersOf(id: string, options: WorkOptions = {}): Promise<ImageLayer[]> {
-    this.#context.family.refresh();
+  async layersOf(id: string, options: WorkOptions = {}): Promise<ImageLayer[]> {
+    await this.#family();
     return layersOf(this.#context, id, options);
   }
 
   /** The image and its ancestors, itself first. Throws CHAIN_INVALID where the chain is broken. */
   history(id: string): Image[] {
-    this.#context.family.refresh();
     return historyOf(this.#context, id);
   }
 
@@ -285,8 +236,8 @@ export class Graph {
   }
 
   /** The whole file tree of an image, in a directory that is made or empty. Answers the number of entries applied. */
-  unpack(id: string, dir: string, options: WorkOptions = {}): Promise<number> {
-    this.#context.family.refresh();
+  async unpack(id: string, dir: string, options: WorkOptions = {}): Promise<number> {
+    await this.#family();
     return unpack(this.#context, id, dir, options);
   }
 
@@ -296,27 +247,38 @@ export class Graph {
     return this.#context.lock.exclusive(work, signal);
   }
 
-  /** Resolves when everything that was committed before is on the disk. */
-  barrier(): Promise<void> {
-    return this.#barrier.pass();
+  /** How often tags were changed in this store, by whatever process. */
+  tagChanges(): number {
+    return this.#context.lock.changes('tags');
+  }
+
+  /** Counts a change of tags that is about to be made; called while `exclusive` runs. */
+  noteTagChange(): void {
+    this.#context.lock.noteChange('tags');
+  }
+
+  /** Keeps images from being removed until the answered function is called. */
+  retain(ids: readonly string[]): () => void {
+    const releases = ids.map((id) => this.#context.retained.retain(id));
+    return () => releases.forEach((release) => release());
   }
 
   async close(): Promise<void> {
     await this.driver.close();
   }
 
-  #family(): Family {
-    this.#context.family.refresh();
+  /** Who is there, with what other processes changed. */
+  async #family(): Promise<Family> {
+    await this.#context.family.refresh();
     return this.#context.family;
   }
 
   /** Docker left images without `layersize`; the original counted them when they were first asked for. */
   async #count(image: Image): Promise<Image> {
-    const { driver, pool, store, family } = this.#context;
+    const { driver, pool, store } = this.#context;
     const mount = await driver.mount(image.id, image.parent === '' ? null : image.parent);
     const { size } = await pool.run('layer.size', { mount }, { job: image.id });
     if (!this.readOnly) await store.writeSize(image.id, size);
-    family.sized(image.id, size);
     return { ...image, size };
   }
 }

@@ -1,28 +1,40 @@
-import { readFileSync } from 'node:fs';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
-import { isImageId, validateImageId } from '../identity/image-id.ts';
-import { decodeImageJson, decodeLayerSize, type V1Image } from '../image/v1-compat.ts';
+import { validateImageId } from '../identity/image-id.ts';
+import { decodeImageJson, decodeLayerSize, decodeParentId, type V1Image } from '../image/v1-compat.ts';
 import { removeTree } from '../archive/remove-tree.ts';
-import { type StagingDir, type StagingTools, createStagingDir, sweepStagingDirs } from '../streams/temp-dir.ts';
+import { writeFileAtomic } from '../streams/atomic-file.ts';
+import {
+  type StagingDir,
+  type StagingTools,
+  createStagingDir,
+  createTempDir,
+  sweepStagingDirs,
+} from '../streams/temp-dir.ts';
 import type { System } from '../system/system.ts';
 import type { Image, LayerInfo } from './image.ts';
+import { decodeLayerInfo, encodeLayerInfo } from './layer-file.ts';
 
 export const JSON_FILE = 'json';
-const SIZE_FILE = 'layersize';
-const CONFIG_FILE = 'config';
-const MANIFEST_FILE = 'manifest';
-const LAYER_FILE = 'layer.json';
+export const SIZE_FILE = 'layersize';
+export const CONFIG_FILE = 'config';
+export const MANIFEST_FILE = 'manifest';
+export const LAYER_FILE = 'layer.json';
+/** Docker 1.8.3 and 1.9: the real parent of an image, where its JSON says one derived from content. */
+const PARENT_FILE = 'parent';
 
 /** The files of images: `graph/<id>/` as Docker lays them out, and ours beside them. */
 export class ImageStore {
   readonly root: string;
+  readonly #readOnly: boolean;
   readonly #tools: StagingTools;
 
-  constructor(root: string, system: System) {
+  constructor(root: string, system: System, readOnly: boolean) {
     this.root = root;
+    this.#readOnly = readOnly;
     this.#tools = {
       flock: (fd, mode) => system.lock(fd, mode),
       removeTree: (path) => removeTree(system, Buffer.from(path).toString('latin1')),
@@ -33,9 +45,9 @@ export class ImageStore {
     return join(this.root, id);
   }
 
-  /** A new directory below `_tmp`, locked while it is in use. */
+  /** A new directory below `_tmp`, locked while it is in use; elsewhere when nothing may be written here. */
   stage(): Promise<StagingDir> {
-    return createStagingDir(join(this.root, '_tmp'), this.#tools);
+    return this.#readOnly ? createTempDir() : createStagingDir(join(this.root, '_tmp'), this.#tools);
   }
 
   /** Removes staging directories that nobody works in; `before` sees each of them first. */
@@ -43,14 +55,9 @@ export class ImageStore {
     return sweepStagingDirs(join(this.root, '_tmp'), this.#tools, before);
   }
 
-  /** The ids that have a directory, whatever is in it. */
-  async ids(): Promise<string[]> {
-    try {
-      return (await readdir(this.root)).filter(isImageId);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
-      throw error;
-    }
+  /** True when there is a directory for the image, whatever is in it. */
+  hasDirectory(id: string): boolean {
+    return existsSync(this.imageRoot(id));
   }
 
   /**
@@ -58,16 +65,15 @@ export class ImageStore {
    * CHAIN_INVALID when its files are damaged.
    */
   load(id: string): Image {
-    const image = decodeImageJson(this.#read(id, JSON_FILE));
-    if (image.id !== id) {
-      throw engineError(
-        'CHAIN_INVALID',
-        `the image stored at ${id} says it is ${JSON.stringify(image.id.slice(0, 100))}`,
-        { id },
-      );
+    const raw = this.#read(id, JSON_FILE);
+    // From 1.8.3 on Docker may leave the id out, and says the parent in other places.
+    const { id: said, parent: saidParent, ...image } = decodeImageJson(raw);
+    if (said !== id && said !== '') {
+      throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${JSON.stringify(said.slice(0, 100))}`, { id });
     }
-    if (image.parent !== '') validateImageId(image.parent);
-    return { ...image, size: this.#size(id) };
+    const parent = saidParent === '' || said === '' ? this.#laterParent(id, raw, saidParent) : saidParent;
+    if (parent !== '') validateImageId(parent);
+    return { id, parent, ...image, size: this.#size(id) };
   }
 
   rawJson(id: string): Promise<Buffer> {
@@ -83,35 +89,44 @@ export class ImageStore {
     return readOptional(join(this.imageRoot(id), MANIFEST_FILE));
   }
 
-  /** What we noted of an image; null for one that Docker wrote. */
+  /** What we noted of an image; null for one that Docker wrote. Throws JSON_INVALID. */
   async info(id: string): Promise<LayerInfo | null> {
     const raw = await readOptional(join(this.imageRoot(id), LAYER_FILE));
-    return raw === null ? null : (JSON.parse(raw.toString('utf8')) as LayerInfo);
+    return raw === null ? null : decodeLayerInfo(raw, id);
+  }
+
+  /** Notes of an image that Docker wrote what we found out about it. */
+  async writeInfo(id: string, info: LayerInfo): Promise<void> {
+    await writeFileAtomic(join(this.imageRoot(id), LAYER_FILE), encodeLayerInfo(info));
   }
 
   async writeSize(id: string, size: number): Promise<void> {
-    await writeFile(join(this.imageRoot(id), SIZE_FILE), String(size), { mode: 0o600 });
+    await writeFileAtomic(join(this.imageRoot(id), SIZE_FILE), String(size));
   }
 
-  /** Writes the metadata of an image into a staging directory. */
+  /** Writes the metadata of an image into a staging directory, but for its JSON, which `writeJson` adds. */
   async write(dir: string, files: ImageFiles): Promise<void> {
     const options = { mode: 0o600, flag: 'wx' };
     await writeFile(join(dir, SIZE_FILE), String(files.size), options);
-    await writeFile(join(dir, LAYER_FILE), JSON.stringify(files.info), options);
+    await writeFile(join(dir, LAYER_FILE), encodeLayerInfo(files.info), options);
     if (files.config !== undefined) await writeFile(join(dir, CONFIG_FILE), files.config, options);
     if (files.manifest !== undefined) await writeFile(join(dir, MANIFEST_FILE), files.manifest, options);
-    await writeFile(join(dir, JSON_FILE), files.json, options);
   }
 
-  /** Takes away a directory of the graph at once, then what it held. */
-  async remove(id: string): Promise<void> {
+  /** A staging directory with a JSON says to a recovery: the layer of this id is ours, and to be removed with it. */
+  async writeJson(dir: string, json: Buffer): Promise<void> {
+    await writeFile(join(dir, JSON_FILE), json, { mode: 0o600, flag: 'wx' });
+  }
+
+  /** Takes an image's directory out of the graph at once. What is answered removes it, when its layer has gone too. */
+  async takeAway(id: string): Promise<StagingDir> {
     const staging = await this.stage();
     try {
       await rename(this.imageRoot(id), staging.path);
+      return staging;
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') await rm(this.imageRoot(id), { recursive: true, force: true });
-    } finally {
       await staging.remove();
+      throw error;
     }
   }
 
@@ -124,19 +139,22 @@ export class ImageStore {
     }
   }
 
+  /** Where the JSON has a parent derived from content, a file beside it tells the real one if that differs. */
+  #laterParent(id: string, raw: Buffer, said: string): string {
+    const derived = decodeParentId(raw);
+    if (derived === null) return said;
+    const real = readText(join(this.imageRoot(id), PARENT_FILE))?.trim() ?? '';
+    return real !== '' ? real : said !== '' ? said : derived;
+  }
+
   #size(id: string): number {
-    try {
-      return decodeLayerSize(readFileSync(join(this.imageRoot(id), SIZE_FILE), 'latin1'));
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return -1;
-      throw error;
-    }
+    const text = readText(join(this.imageRoot(id), SIZE_FILE));
+    return text === null ? -1 : decodeLayerSize(text);
   }
 }
 
 /** The metadata of an image to be. */
 export interface ImageFiles {
-  json: Buffer;
   size: number;
   info: LayerInfo;
   config?: Buffer;
@@ -149,6 +167,15 @@ export function decodeChecked(json: Buffer): V1Image {
   validateImageId(image.id);
   if (image.parent !== '') validateImageId(image.parent);
   return image;
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 async function readOptional(path: string): Promise<Buffer | null> {

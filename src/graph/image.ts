@@ -22,6 +22,8 @@ export interface LayerInfo {
   /** Bytes of that tar. */
   tarSize: number;
   entries: number;
+  /** The packed bytes that the layer first came in, when they are kept. */
+  blob?: KeptBlob;
   /** Of a head: the blob of each of its layers, base first; null for layers that came unpacked or were dropped. */
   blobs?: (KeptBlob | null)[];
   /** Of a head: the media type and digest of the manifest that is kept in `graph/<id>/manifest`. */

@@ -1,8 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
-import { type Digest, digestAlgorithm, digestHex } from '../identity/digest.ts';
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../identity/digest.ts';
 import type { Platform } from '../image/image-source.ts';
+import { parseStrictJson } from '../image/strict-json.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
 
 /** A multi-platform index that came with images: what a name means for each platform. */
@@ -15,7 +17,8 @@ export interface KeptIndex {
   attachments: { digest: Digest; size: number }[];
 }
 
-type Names = Record<string, KeptIndex>;
+const NAMES_FILE = 'names.json';
+const LIMITS = { bytes: 256 * 1024 * 1024, depth: 16, layers: 0, nesting: 0 };
 
 /** Raw indexes in `indexes/sha256/<hex>`, and `indexes/names.json`: which name pointed to which. */
 export class IndexStore {
@@ -26,40 +29,51 @@ export class IndexStore {
   }
 
   async of(name: string): Promise<KeptIndex | null> {
-    const names = await this.#names();
-    return Object.hasOwn(names, name) ? names[name]! : null;
+    return (await this.#names()).get(name) ?? null;
   }
 
   raw(digest: Digest): Promise<Buffer> {
     return readFile(this.#path(digest));
   }
 
+  /** The blobs that are kept for the sake of an index. */
+  async attachments(): Promise<Digest[]> {
+    return [...(await this.#names()).values()].flatMap((index) => index.attachments.map(({ digest }) => digest));
+  }
+
   /** Called under the store's lock. */
   async keep(names: readonly string[], raw: Buffer, index: KeptIndex): Promise<void> {
+    if (names.length === 0) return;
     await mkdir(join(this.#root, digestAlgorithm(index.digest)), { recursive: true, mode: 0o700 });
     await writeFileAtomic(this.#path(index.digest), raw);
     const known = await this.#names();
-    for (const name of names) known[name] = index;
+    for (const name of names) known.set(name, index);
     await this.#save(known);
   }
 
-  /** A name that means something else now. Called under the store's lock. */
-  async forget(name: string): Promise<void> {
+  /** A name that means something else now; answers the index when no name is left for it. Called under the store's lock. */
+  async forget(name: string): Promise<KeptIndex | null> {
     const known = await this.#names();
-    if (!Object.hasOwn(known, name)) return;
-    delete known[name];
+    const index = known.get(name);
+    if (index === undefined) return null;
+    known.delete(name);
     await this.#save(known);
+    if ([...known.values()].some(({ digest }) => digest === index.digest)) return null;
+    await rm(this.#path(index.digest), { force: true });
+    return index;
   }
 
-  async #save(names: Names): Promise<void> {
-    await writeFileAtomic(join(this.#root, 'names.json'), JSON.stringify(names));
+  async #save(names: ReadonlyMap<string, KeptIndex>): Promise<void> {
+    await writeFileAtomic(join(this.#root, NAMES_FILE), JSON.stringify(Object.fromEntries(names)));
   }
 
-  async #names(): Promise<Names> {
+  async #names(): Promise<Map<string, KeptIndex>> {
+    const path = join(this.#root, NAMES_FILE);
     try {
-      return JSON.parse(await readFile(join(this.#root, 'names.json'), 'utf8')) as Names;
+      const value = parseStrictJson(await readFile(path), NAMES_FILE, LIMITS);
+      return new Map(Object.entries(value as Record<string, unknown>).map(([name, index]) => [name, checked(index)]));
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return {};
+      if (errnoOf(error) === 'ENOENT') return new Map();
       throw error;
     }
   }
@@ -67,4 +81,17 @@ export class IndexStore {
   #path(digest: Digest): string {
     return join(this.#root, digestAlgorithm(digest), digestHex(digest));
   }
+}
+
+/** What this file says becomes paths, so its digests are checked. */
+function checked(value: unknown): KeptIndex {
+  const { digest, mediaType, members, attachments } = (value ?? {}) as Partial<KeptIndex>;
+  if (typeof digest !== 'string' || typeof mediaType !== 'string' || !Array.isArray(members) || !Array.isArray(attachments)) {
+    throw engineError('JSON_INVALID', `indexes/${NAMES_FILE} is damaged; remove it and import the images again`, {
+      what: NAMES_FILE,
+    });
+  }
+  parseDigest(digest);
+  for (const { digest: of } of [...members, ...attachments]) parseDigest(String(of));
+  return { digest, mediaType, members, attachments };
 }

@@ -1,55 +1,65 @@
 import { join } from 'node:path';
 import type { SourceLayer } from '../image/image-source.ts';
-import type { AddImageOptions } from './add-image.ts';
-import type { GraphContext } from './context.ts';
+import type { StagingDir } from '../streams/temp-dir.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
+import type { FilledLayer } from './fill-layer.ts';
 import type { KeptBlob } from './image.ts';
-import type { LayerWork } from './layer-work.ts';
+import { compressionOf } from './layer-input.ts';
 
-/**
- * The packed layer that an image keeps, so that its manifest can be given again. One that was kept with another image is
- * shared; one that came packed differently, for a layer that is there already, is proven and kept as well.
- */
-export async function keptBlobOf(
-  context: GraphContext,
-  layer: SourceLayer,
-  work: LayerWork | null,
-  options: AddImageOptions,
-): Promise<KeptBlob | null> {
-  if (options.blobs === 'drop') return null;
-  const filled = await work?.filled;
-  const made = filled?.blob == null ? null : filled.applied;
-  const { mediaType } = layer;
-  if (made !== null && (layer.blob.digest === undefined || layer.blob.digest === made.blob.digest)) {
-    return { digest: made.blob.digest, size: made.blob.size, compression: made.compression, mediaType };
-  }
-  // Without a promised digest there is no manifest that would need the blob again.
-  if (layer.blob.digest === undefined || layer.blob.digest === layer.diffId) return null;
-  return proveAndKeep(context, layer, options);
+/** The packed layer that an image keeps, so that its manifest can be given again. */
+export interface PackedLayer {
+  blob: KeptBlob;
+  /** Where it lies until the image is committed; null for one that was kept with its layer. */
+  staged: (StagingDir & { file: string }) | null;
 }
 
-async function proveAndKeep(
+/** What to note of the blob that a layer came in; undefined when it was not kept. */
+export function keptWith({ blob, applied }: FilledLayer, mediaType: string | null): KeptBlob | undefined {
+  if (blob === null) return undefined;
+  return { digest: applied.blob.digest, size: applied.blob.size, compression: applied.compression, mediaType };
+}
+
+/**
+ * The packed form of a committed layer that an image brings. That of the first image which brought the layer was kept
+ * with it; another one, packed differently, is proven to hold the same layer and kept as well. Null for a layer that
+ * came unpacked, and where no manifest would need it.
+ */
+export async function packedLayer(
   context: GraphContext,
+  id: string,
   layer: SourceLayer,
-  options: AddImageOptions,
-): Promise<KeptBlob | null> {
-  const { limits, pool, blobs, store } = context;
-  const { signal } = options;
-  const expected = { diffId: layer.diffId };
-  const found = await pool.run(
-    'layer.digest',
-    { source: { from: 'blob', blob: layer.blob }, expected, limits },
-    { signal },
-  );
-  if (found.compression === 'none') return null;
-  const kept = { ...found.blob, compression: found.compression, mediaType: layer.mediaType };
-  if (await blobs.has(kept.digest)) return kept;
+  options: WorkOptions,
+): Promise<PackedLayer | null> {
+  const { mediaType } = layer;
+  const { digest } = layer.blob;
+  const first = (await context.store.info(id))?.blob;
+  if (first !== undefined && (digest === undefined || digest === first.digest)) {
+    return { blob: { ...first, mediaType }, staged: null };
+  }
+  if (digest === undefined || digest === layer.diffId) return null;
+  const compression = await compressionOf(layer.blob);
+  if (compression !== 'gzip' && compression !== 'zstd') return null;
+  return proveAndStage(context, id, layer, options);
+}
+
+async function proveAndStage(
+  { pool, store, limits }: GraphContext,
+  id: string,
+  layer: SourceLayer,
+  options: WorkOptions,
+): Promise<PackedLayer> {
+  const run = { signal: options.signal, job: id };
   const staging = await store.stage();
   try {
-    const to = join(staging.path, 'blob');
-    await pool.run('blob.copy', { blob: layer.blob, to }, { signal });
-    await blobs.adopt(to, kept.digest);
-    return kept;
-  } finally {
+    const file = join(staging.path, 'blob');
+    await pool.run('blob.copy', { blob: layer.blob, to: file }, run);
+    // The copy is what will be kept, so the copy is what is proven.
+    const source = { from: 'blob', blob: { path: file } } as const;
+    const found = await pool.run('layer.digest', { source, expected: { diffId: layer.diffId }, limits }, run);
+    const blob = { ...found.blob, compression: found.compression, mediaType: layer.mediaType };
+    return { blob, staged: { ...staging, file } };
+  } catch (error) {
     await staging.remove();
+    throw error;
   }
 }

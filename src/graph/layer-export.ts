@@ -55,7 +55,10 @@ interface PartsExport {
   tarSize: number;
 }
 
-/** Every part is a task of its own; beside them one reads the whole tar again for its DiffID. */
+/**
+ * Every part is a task of its own. That the whole is the layer is seen in the tar itself when that is what was written,
+ * else by a task beside them that makes the whole tar.
+ */
 async function exportParts(context: GraphContext, work: PartsExport, options: WorkOptions): Promise<BlobDigest> {
   const { id, source, profile, to, diffId, tarSize } = work;
   const count = Math.ceil(tarSize / PART_BYTES);
@@ -80,18 +83,18 @@ async function exportParts(context: GraphContext, work: PartsExport, options: Wo
     return { path: partPath(part), tarSize: packed.tarSize, crc32: packed.crc32 };
   };
   try {
+    const prove = (from: TarSource): Promise<unknown> =>
+      context.pool.run('layer.digest', { source: from, expected: { diffId }, limits: context.limits }, { signal, job: id });
     // Asked for first, because it takes longest.
-    const proof = context.pool.run(
-      'layer.digest',
-      { source, expected: { diffId }, limits: context.limits },
-      { signal, job: id },
-    );
-    tasks.push(proof);
+    const proof = plain ? null : prove(source);
+    if (proof !== null) tasks.push(proof);
     const parts = Array.from({ length: count }, (_unused, part) => run(part));
     tasks.push(...parts);
-    const made = await Promise.all(parts);
-    await proof;
-    if (plain) return { digest: diffId, size: tarSize };
+    const [made] = await Promise.all([Promise.all(parts), proof]);
+    if (plain) {
+      await prove({ from: 'blob', blob: { path: to, size: tarSize } });
+      return { digest: diffId, size: tarSize };
+    }
     return (await context.pool.run('layer.join', { parts: made, profile, to }, { signal, job: id })).blob;
   } catch (error) {
     stop.abort();

@@ -6,6 +6,7 @@ import type { TarSource } from '../archive/tar-source.ts';
 import type { Compression } from '../compression/codec.ts';
 import { DETECT_BYTES, detectCompression } from '../compression/detect.ts';
 import { engineError } from '../errors/kinds.ts';
+import { asEngineError } from '../errors/wire.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import { type ByteSource, spoolToFile } from '../streams/spool.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
@@ -49,16 +50,21 @@ async function prepareBlob(
   options: WorkOptions,
 ): Promise<PreparedLayer> {
   // Threads open nothing through a link, so that they can never be led elsewhere.
-  const blob = { ...given, path: await realpath(given.path) };
+  const blob = { ...given, path: await realpath(given.path).catch(rethrowCoded) };
   if (!(await stat(blob.path)).isFile()) {
     throw engineError('INVALID_ARGUMENT', `a layer is a file: ${JSON.stringify(given.path)}`, { argument: given.path });
   }
-  const compression = detectCompression(await firstBytes(blob));
+  const compression = await compressionOf(blob);
   if (compression !== 'xz' && compression !== 'bzip2') return { source: { from: 'blob', blob }, compression };
   const { unpackWithProgram } = await import('../compression/external.ts');
   const to = join(dir, 'unpacked');
   await unpackWithProgram({ blob, compression, to, limits: expansionLimits(context.limits), signal: options.signal });
   return { source: { from: 'blob', blob: { path: to } }, compression };
+}
+
+/** How a blob is packed, as its first bytes say. */
+export async function compressionOf(blob: BlobRef): Promise<Compression> {
+  return detectCompression(await firstBytes(blob));
 }
 
 async function firstBytes({ path, offset = 0, length }: BlobRef): Promise<Buffer> {
@@ -70,6 +76,10 @@ async function firstBytes({ path, offset = 0, length }: BlobRef): Promise<Buffer
   } finally {
     await file.close();
   }
+}
+
+function rethrowCoded(error: unknown): never {
+  throw asEngineError(error);
 }
 
 function isTarSource(input: Exclude<LayerInput, string | null>): input is TarSource {

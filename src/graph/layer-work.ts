@@ -1,14 +1,24 @@
+import type { Digest } from '../identity/digest.ts';
+import { v1JsonOfLayer } from '../image/v1-of-modern.ts';
 import type { GraphContext } from './context.ts';
 import { discardLayer, type FilledLayer } from './fill-layer.ts';
+import { requireSameLayer } from './same-layer.ts';
 
 /** Layers of content-addressed images that are being made, by id: what several imports bring is made once. */
 export type LayerWorks = Map<string, LayerWork>;
+
+/** Which layer it is: its ChainID, that of the layer below (null for a base), and the DiffID that both come from. */
+export interface ChainLink {
+  id: string;
+  parent: string | null;
+  diffId: Digest;
+}
 
 /** A layer that the import which came first makes, for all that need it. Every user releases it in the end. */
 export class LayerWork {
   /** Settles when the layer is complete in staging, or was given up. */
   readonly filled: Promise<FilledLayer>;
-  readonly #id: string;
+  readonly #link: ChainLink;
   readonly #works: LayerWorks;
   readonly #context: GraphContext;
   readonly #below: LayerWork | null;
@@ -18,18 +28,11 @@ export class LayerWork {
   #queued: Promise<void> = Promise.resolve();
 
   /** Starts to make it; the caller is its first user. */
-  constructor(
-    works: LayerWorks,
-    context: GraphContext,
-    id: string,
-    below: LayerWork | null,
-    make: () => Promise<FilledLayer>,
-  ) {
-    this.#id = id;
-    this.#below = below;
+  constructor(works: LayerWorks, context: GraphContext, link: ChainLink, make: () => Promise<FilledLayer>) {
+    this.#link = link;
     this.#works = works;
     this.#context = context;
-    works.set(id, this);
+    works.set(link.id, this);
     this.filled = make();
     // Nobody may be waiting yet; whoever does hears of the failure.
     this.filled.catch(() => this.#leave());
@@ -61,27 +64,24 @@ export class LayerWork {
     if (layer !== null) await discardLayer(layer);
   }
 
-  async #commit(queued: () => void): Promise<void> {
-    // Base first into the queue; the queue keeps the order, so none waits for the end of another.
-    if (this.#below !== null) {
-      this.#below.commit().catch(() => {});
-      await this.#below.#queued;
-    }
+  async #commit(): Promise<void> {
+    const { id, parent } = this.#link;
     const layer = await this.filled;
-    const { tree, meta, blob } = layer;
+    let committed = false;
     try {
-      const done = this.#context.commits.commit({ id: this.#id, tree, meta, blobs: blob === null ? [] : [blob] });
-      queued();
-      await done;
-    } catch (error) {
-      await discardLayer(layer);
-      throw error;
+      const json = v1JsonOfLayer(id, parent);
+      const blobs = layer.blob === null ? [] : [layer.blob];
+      const { tree, meta } = layer;
+      committed =
+        (await this.#context.commits.commit({ id, parent: parent ?? '', json, tree, meta, blobs })) === 'committed';
+      if (!committed) await requireSameLayer(this.#context, this.#link, {});
     } finally {
       this.#leave();
+      if (!committed) await discardLayer(layer);
     }
   }
 
   #leave(): void {
-    if (this.#works.get(this.#id) === this) this.#works.delete(this.#id);
+    if (this.#works.get(this.#link.id) === this) this.#works.delete(this.#link.id);
   }
 }

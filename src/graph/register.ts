@@ -1,11 +1,12 @@
 import { engineError, hasCode } from '../errors/kinds.ts';
-import type { Digest } from '../identity/digest.ts';
+import type { TarSource } from '../archive/tar-source.ts';
 import { validateImageId } from '../identity/image-id.ts';
 import { emptyV1Image, encodeImageJson, type V1Image } from '../image/v1-compat.ts';
 import { abandonSource } from '../streams/spool.ts';
 import { Readable } from 'node:stream';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
-import { discardLayer, fillLayer } from './fill-layer.ts';
+import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
+import { idTaken } from './id-taken.ts';
 import type { Image } from './image.ts';
 import { decodeChecked } from './image-store.ts';
 import { knownDiffId } from './known-diff-id.ts';
@@ -14,6 +15,21 @@ import { type LayerInput, prepareLayer } from './layer-input.ts';
 export interface RegisterOptions extends WorkOptions {
   /** The JSON of the image, stored byte for byte; without it the image is written as Docker 0.11 writes its own. */
   json?: Buffer | undefined;
+}
+
+/** What register answers; `reused` when the same image was there already. */
+export interface Registered {
+  image: Image;
+  reused: boolean;
+}
+
+/** An image to be registered: `json` gives its bytes, once the size of its layer is known. */
+interface Registration {
+  image: V1Image;
+  json: (size: number) => Buffer;
+  source: TarSource;
+  /** Null was given for the layer. */
+  empty: boolean;
 }
 
 /**
@@ -25,14 +41,22 @@ export async function register(
   given: Partial<V1Image> & { id: string },
   layer: LayerInput,
   options: RegisterOptions = {},
-): Promise<{ image: Image; reused: boolean }> {
+): Promise<Registered> {
   try {
     refuseReadOnly(context);
     validateImageId(given.id);
-    const described = options.json === undefined ? null : decodeChecked(options.json);
-    const image: V1Image = described ?? { ...emptyV1Image(given.id), ...given };
-    checkFamily(context, given.id, image);
-    return await context.ids.run(image.id, () => registerAlone(context, image, layer, options), options.signal);
+    const { json } = options;
+    const image = decodeChecked(json ?? encodeImageJson({ ...emptyV1Image(given.id), ...given }));
+    if (image.id !== given.id) throw otherId(given.id, image.id);
+    // Nobody removes the parent while we build on it, or the same image while ours is compared with it.
+    const releases = [image.id, image.parent].map((id) => context.retained.retain(id));
+    try {
+      await checkParent(context, image);
+      const bytes = json === undefined ? (size: number): Buffer => encodeImageJson({ ...image, size }) : (): Buffer => json;
+      return await context.ids.run(image.id, () => registerAlone(context, image, bytes, layer, options), options.signal);
+    } finally {
+      for (const release of releases) release();
+    }
   } catch (error) {
     // Whoever writes the stream must not wait for a reader that never comes.
     if (layer instanceof Readable && !layer.destroyed) abandonSource(layer);
@@ -40,125 +64,93 @@ export async function register(
   }
 }
 
-function checkFamily(context: GraphContext, id: string, image: V1Image): void {
-  if (image.id !== id) {
-    throw engineError('CHAIN_INVALID', `the JSON of image ${id} says it is ${image.id}`, { id });
-  }
-  if (image.parent === '') return;
-  validateImageId(image.parent);
-  if (image.parent === id) throw engineError('PARENT_IS_SELF', `image ${id} says it is its own parent`, { id });
-  context.family.refresh();
-  if (!context.family.has(image.parent)) {
-    const message = `image ${id} needs its parent ${image.parent}, which is not in the store; register that first`;
-    throw engineError('PARENT_NOT_FOUND', message, { id, parent: image.parent });
-  }
+async function checkParent(context: GraphContext, { id, parent }: V1Image): Promise<void> {
+  if (parent === id) throw engineError('PARENT_IS_SELF', `image ${id} says it is its own parent`, { id });
+  await context.family.refresh();
+  if (parent === '' || context.family.has(parent)) return;
+  const message = `image ${id} needs its parent ${parent}, which is not in the store; register that first`;
+  throw engineError('PARENT_NOT_FOUND', message, { id, parent });
 }
 
 async function registerAlone(
   context: GraphContext,
   image: V1Image,
+  json: Registration['json'],
   layer: LayerInput,
   options: RegisterOptions,
-): Promise<{ image: Image; reused: boolean }> {
+): Promise<Registered> {
   const spool = await context.store.stage();
   try {
-    const prepared = await prepareLayer(context, layer, spool.path, options);
-    context.family.refresh();
-    if (context.family.has(image.id)) return await proveEqual(context, image, prepared.source, options);
-    return { image: await registerNew(context, image, layer, prepared.source, options), reused: false };
+    const { source } = await prepareLayer(context, layer, spool.path, options);
+    const registration = { image, json, source, empty: layer === null };
+    // Another process may register the id while we fill our layer: then ours is looked at as if it had come later.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const registered = (await proveEqual(context, registration, options)) ?? (await registerNew(context, registration, options));
+      if (registered !== null) return registered;
+    }
+    throw idTaken(image.id, 'it comes and goes while this one is registered');
   } finally {
     await spool.remove();
   }
 }
 
+/** Null when an image with this id was there first. */
 async function registerNew(
   context: GraphContext,
-  image: V1Image,
-  layer: LayerInput,
-  source: Parameters<typeof fillLayer>[1]['source'],
+  registration: Registration,
   options: RegisterOptions,
-): Promise<Image> {
+): Promise<Registered | null> {
+  const { image, source } = registration;
   const parent = image.parent === '' ? null : image.parent;
-  await removeLeftOver(context, image.id);
-  const filled = await fillLayer(
-    context,
-    { id: image.id, parent, source, expected: {}, keepBlob: false, parentReady: null },
-    options,
-  );
+  const request = { id: image.id, parent, source, expected: {}, keepBlob: false, parentReady: null };
+  const filled = await fillLayer(context, request, options);
+  let committed = false;
   try {
-    const size = await sizeOf(context, filled, layer);
+    const size = await sizeOf(context, filled, registration);
     const { diffId, tarSize, entries } = filled.applied;
-    const complete = { ...image, size };
-    await context.store.write(filled.meta.path, {
-      json: options.json ?? encodeImageJson(complete),
-      size,
-      info: { format: 1, diffId, tarSize, entries },
-    });
-    await context.commits.commit({ id: image.id, tree: filled.tree, meta: filled.meta, blobs: [] });
-    return complete;
-  } catch (error) {
-    await discardLayer(filled);
-    throw error;
+    const { tree, meta } = filled;
+    await context.store.write(meta.path, { size, info: { format: 1, diffId, tarSize, entries } });
+    const staged = { id: image.id, parent: image.parent, json: registration.json(size), tree, meta, blobs: [] };
+    committed = (await context.commits.commit(staged)) === 'committed';
+    return committed ? { image: { ...image, size }, reused: false } : null;
+  } finally {
+    if (!committed) await discardLayer(filled);
   }
 }
 
 /** As the graph package counts: the whole tree of a base, what changed in it for a child, nothing without a layer. */
-async function sizeOf(
-  context: GraphContext,
-  filled: Awaited<ReturnType<typeof fillLayer>>,
-  layer: LayerInput,
-): Promise<number> {
-  if (layer === null) return 0;
-  if (filled.tree.mount.style === 'overlay') return filled.applied.size;
-  return (await context.pool.run('layer.size', { mount: filled.tree.mount })).size;
+async function sizeOf(context: GraphContext, filled: FilledLayer, { empty, image }: Registration): Promise<number> {
+  if (empty) return 0;
+  const { mount } = filled.tree;
+  if (mount.style === 'overlay') return filled.applied.size;
+  return (await context.pool.run('layer.size', { mount }, { job: image.id })).size;
 }
 
-/** A tree without metadata was left by a commit that did not end. */
-async function removeLeftOver(context: GraphContext, id: string): Promise<void> {
-  if (!(await context.driver.exists(id))) return;
-  await context.lock.exclusive(async () => {
-    context.family.refresh();
-    if (!context.family.has(id)) await context.driver.remove(id);
-  });
-}
-
-/** The id may be used again only for the same image: the same layer, parent and JSON. */
+/**
+ * The image that has the id, when it is the same: the same parent, JSON and layer. Null when none has it.
+ * Throws IMAGE_ID_TAKEN when another one has it.
+ */
 async function proveEqual(
   context: GraphContext,
-  image: V1Image,
-  source: Parameters<typeof fillLayer>[1]['source'],
+  { image, json, source }: Registration,
   options: RegisterOptions,
-): Promise<{ image: Image; reused: boolean }> {
-  const existing = context.family.image(image.id)!;
-  if (existing.parent !== image.parent) throw taken(image.id, 'it has another parent');
-  if (options.json !== undefined && !(await context.store.rawJson(image.id)).equals(options.json)) {
-    throw taken(image.id, 'its JSON is different');
+): Promise<Registered | null> {
+  await context.family.refresh();
+  const existing = context.family.image(image.id);
+  if (existing === undefined) return null;
+  if (existing.parent !== image.parent) throw idTaken(image.id, 'it has another parent');
+  const stored = await context.store.rawJson(image.id);
+  if (!stored.equals(json(existing.size))) throw idTaken(image.id, 'its JSON is different');
+  const expected = { diffId: await knownDiffId(context, image.id, options) };
+  try {
+    await context.pool.run('layer.digest', { source, expected, limits: context.limits }, { ...options, job: image.id });
+  } catch (error) {
+    if (hasCode(error, 'DIFF_ID_MISMATCH')) throw idTaken(image.id, 'its layer is different', error);
+    throw error;
   }
-  const known = await knownDiffId(context, image.id, options);
-  await checkSame(context, image.id, known, source, options);
   return { image: existing, reused: true };
 }
 
-async function checkSame(
-  context: GraphContext,
-  id: string,
-  known: Digest,
-  source: Parameters<typeof fillLayer>[1]['source'],
-  options: RegisterOptions,
-): Promise<void> {
-  try {
-    await context.pool.run(
-      'layer.digest',
-      { source, expected: { diffId: known }, limits: context.limits },
-      { ...options, job: id },
-    );
-  } catch (error) {
-    if (hasCode(error, 'DIFF_ID_MISMATCH')) throw taken(id, 'its layer is different', error);
-    throw error;
-  }
-}
-
-function taken(id: string, reason: string, cause?: unknown): Error {
-  const message = `the id ${id} is taken by an image that is not the same: ${reason}; it was left as it is`;
-  return engineError('IMAGE_ID_TAKEN', message, { id, reason }, cause);
+function otherId(id: string, said: string): Error {
+  return engineError('CHAIN_INVALID', `the JSON of image ${id} says it is ${said}`, { id });
 }

@@ -1,4 +1,8 @@
 import { engineError } from '../errors/kinds.ts';
+import type { Digest } from '../identity/digest.ts';
+import { isImageId } from '../identity/image-id.ts';
+import { syncDirectory } from '../streams/atomic-file.ts';
+import { dropUnneededBlobs } from './blob-use.ts';
 import { type GraphContext, refuseReadOnly } from './context.ts';
 
 /** Why an image may not go, beside its children. */
@@ -9,60 +13,56 @@ export interface RemoveRules {
 }
 
 /**
- * Removes an image with its layer. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS, IMAGE_HAS_CHILDREN, IMAGE_HAS_NAMES, and
- * IMAGE_IN_USE while somebody reads the layer.
+ * Removes an image with its layer, also a broken one by its whole id. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS,
+ * IMAGE_HAS_CHILDREN, IMAGE_HAS_NAMES, and IMAGE_IN_USE while somebody reads the layer or builds on it.
  */
 export async function removeImage(context: GraphContext, name: string, rules: RemoveRules): Promise<string> {
   refuseReadOnly(context);
   return context.lock.exclusive(async () => {
-    context.family.refresh();
-    const id = await resolveAnything(context, name);
+    await context.family.refresh();
+    const id = isImageId(name) && context.store.hasDirectory(name) ? name : context.family.resolve(name);
     const children = context.family.children(id);
     if (children.length > 0) throw hasChildren(id, children);
     const names = rules.namesOf(id);
     if (names.length > 0 && !rules.force) throw hasNames(id, names);
     if (context.retained.isRetained(id)) {
-      throw engineError('IMAGE_IN_USE', `image ${id} is being read; try again when that has ended`, { id });
+      throw engineError('IMAGE_IN_USE', `image ${id} is being read or built on; try again when that has ended`, { id });
     }
-    await removeLocked(context, id);
+    await removeLocked(context, [id]);
     return id;
   });
 }
 
 /** Removes those of the images, the last one first, that no image is built on and nobody is using. */
 export async function removeUnneeded(context: GraphContext, ids: readonly string[]): Promise<void> {
-  if (!ids.some((id) => context.family.has(id))) return;
+  if (ids.length === 0) return;
   await context.lock.exclusive(async () => {
-    context.family.refresh();
+    await context.family.refresh();
+    const going: string[] = [];
     for (const id of [...ids].reverse()) {
-      if (!context.family.has(id) || context.family.hasChildren(id) || context.retained.isRetained(id)) continue;
-      await removeLocked(context, id);
+      const children = context.family.children(id).filter((child) => !going.includes(child));
+      if (context.family.has(id) && children.length === 0 && !context.retained.isRetained(id)) going.push(id);
     }
+    await removeLocked(context, going);
   });
 }
 
-/** Metadata first: with it the image is gone, and a tree without metadata is nobody's. */
-async function removeLocked(context: GraphContext, id: string): Promise<void> {
-  const blobs = (await context.store.info(id))?.blobs ?? [];
-  await context.store.remove(id);
-  context.family.forget(id);
-  await context.driver.remove(id);
-  const needed = blobs.some((blob) => blob !== null) ? await neededBlobs(context) : new Set<string>();
-  for (const blob of blobs) if (blob !== null && !needed.has(blob.digest)) await context.blobs.remove(blob.digest);
-}
-
-/** A broken image can be removed too, by its whole id. */
-async function resolveAnything(context: GraphContext, name: string): Promise<string> {
-  if (!context.family.has(name) && (await context.store.ids()).includes(name)) return name;
-  return context.family.resolve(name);
-}
-
-async function neededBlobs(context: GraphContext): Promise<Set<string>> {
-  const needed = new Set<string>();
-  for (const id of context.family.ids()) {
-    for (const blob of (await context.store.info(id))?.blobs ?? []) if (blob !== null) needed.add(blob.digest);
+/** Metadata first: without it the image is gone, and while it lies in staging a recovery knows whose the layer was. */
+async function removeLocked(context: GraphContext, ids: readonly string[]): Promise<void> {
+  const { store, family, driver, lock, durability } = context;
+  const digests = new Set<Digest>();
+  for (const id of ids) {
+    // A broken image may not even say which blobs it has; its other remains go all the same.
+    const info = await store.info(id).catch(() => null);
+    for (const blob of [info?.blob, ...(info?.blobs ?? [])]) if (blob != null) digests.add(blob.digest);
+    lock.noteChange('images');
+    const staging = await store.takeAway(id);
+    family.forget(id);
+    if (durability !== 'none') await syncDirectory(store.root);
+    await driver.remove(id);
+    await staging.remove();
   }
-  return needed;
+  await dropUnneededBlobs(context, digests);
 }
 
 function hasChildren(id: string, children: string[]): Error {

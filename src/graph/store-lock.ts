@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -15,22 +15,41 @@ export interface StoreLockOptions {
   onWait?: ((holder: string) => void) | undefined;
 }
 
-/** First pause between two tries, and the longest, in milliseconds. */
+/** What changes of a store are counted: a reader of one need not look at the other. */
+export type Changing = 'images' | 'tags';
+
+/** Who held the lock last, and how often the store changed: the content of the lock file. */
+interface LockState extends Record<Changing, number> {
+  pid: number;
+  host: string;
+}
+
+/** One write of this many bytes replaces the whole content, so that no reader sees half of it. */
+const STATE_BYTES = 512;
+
+/** Pauses between two tries in milliseconds: short at first, then with some chance to meet a moment between two holds. */
 const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 25;
+
+/** Whoever waits longer than this is told for whom; most holders are gone before. */
+const TELL_AFTER_MS = 300;
 
 /**
  * The lock of a store among processes. It is held for moments, around what must not be seen half done: a commit, a
  * removal, a change of tags. Layers are filled without it, in staging directories with locks of their own.
+ *
+ * The lock file also counts the changes: times of files are too coarse to tell two states of a directory apart.
  */
 export class StoreLock {
   readonly #root: string;
+  readonly #path: string;
   readonly #options: StoreLockOptions;
-  /** In this process one holder at a time; the next one need not ask the kernel. */
+  /** In this process one holder at a time. */
   #tail: Promise<void> = Promise.resolve();
 
   constructor(root: string, options: StoreLockOptions) {
     this.#root = root;
+    this.#path = join(root, LOCK_FILE);
     this.#options = options;
   }
 
@@ -54,44 +73,74 @@ export class StoreLock {
     }
   }
 
+  /** How often the store was changed so far, as the lock file says it. */
+  changes(what: Changing): number {
+    return this.#read()?.[what] ?? 0;
+  }
+
+  /** Counts a change that is about to be made; called under the lock. */
+  noteChange(what: Changing): void {
+    const state = this.#state();
+    this.#write({ ...state, [what]: state[what] + 1 });
+  }
+
   async #acquire(signal: AbortSignal | undefined): Promise<HeldLock> {
-    const path = join(this.#root, LOCK_FILE);
-    const deadline = Date.now() + this.#options.timeoutMs;
+    const started = Date.now();
     let pause = FIRST_PAUSE_MS;
     for (let told = false; ;) {
       throwIfAborted(signal);
-      const lock = tryLock(path, 'exclusive', this.#options.flock);
+      const lock = tryLock(this.#path, 'exclusive', this.#options.flock);
       if (lock !== null) {
-        writeFileSync(path, `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`);
+        this.#write(this.#state());
         return lock;
       }
-      if (Date.now() >= deadline) throw this.#locked(path);
-      // Most holders are gone before anybody would read that they were there.
-      if (!told && pause >= LONGEST_PAUSE_MS) {
+      const waited = Date.now() - started;
+      if (waited >= this.#options.timeoutMs) throw this.#locked();
+      if (!told && waited >= TELL_AFTER_MS) {
         told = true;
-        this.#options.onWait?.(holderOf(path));
+        this.#options.onWait?.(this.#holder());
       }
-      await setTimeout(pause);
+      await setTimeout(pause * (0.5 + Math.random()));
       pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
     }
   }
 
-  #locked(path: string): Error {
-    const holder = holderOf(path);
+  /** The counts as they are, with us as the holder. */
+  #state(): LockState {
+    const { images = 0, tags = 0 } = this.#read() ?? {};
+    return { pid: process.pid, host: hostname(), images, tags };
+  }
+
+  #read(): Partial<LockState> | null {
+    try {
+      return JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<LockState>;
+    } catch {
+      // Nobody has locked this store yet, or the file holds something else.
+      return null;
+    }
+  }
+
+  #write(state: LockState): void {
+    const fd = openSync(this.#path, 'r+');
+    try {
+      writeSync(fd, `${JSON.stringify(state).padEnd(STATE_BYTES - 1)}\n`, 0);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #holder(): string {
+    const { pid, host } = this.#read() ?? {};
+    return pid === undefined ? 'another process' : `process ${pid} on ${host ?? 'this host'}`;
+  }
+
+  #locked(): Error {
+    const holder = this.#holder();
     const seconds = Math.round(this.#options.timeoutMs / 1000);
     return engineError(
       'STORE_LOCKED',
       `the store ${JSON.stringify(this.#root)} is locked by ${holder}; waited ${seconds} s (--lock-timeout waits longer)`,
       { root: this.#root, holder },
     );
-  }
-}
-
-function holderOf(path: string): string {
-  try {
-    const { pid, host } = JSON.parse(readFileSync(path, 'utf8')) as { pid: unknown; host: unknown };
-    return `process ${String(pid)} on ${String(host)}`;
-  } catch {
-    return 'another process';
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { engineError, hasCode } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
+import { digestHex, isDigest } from '../identity/digest.ts';
 import { isShortId, truncateId } from '../identity/image-id.ts';
 import {
   DEFAULT_TAG,
@@ -12,7 +13,7 @@ import {
 } from '../identity/reference.ts';
 import { decodeRepositories, encodeRepositories, type Repositories } from '../image/v1-compat.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
-import { generationOf } from './generation.ts';
+import { ABSENT, generationOf } from './generation.ts';
 import type { Image } from './image.ts';
 
 export { DEFAULT_TAG };
@@ -24,10 +25,13 @@ export type Repository = ReadonlyMap<string, string>;
 export interface TaggedGraph {
   /** An image by its id or a prefix of it. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS. */
   get(name: string): Promise<Image>;
+  /** Whether the image with exactly this id is there, as of the last look. */
+  has(id: string): boolean;
   /** Runs `work` while no other process writes the store. */
   exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
-  /** Nothing may be acknowledged before what was committed is on the disk. */
-  barrier(): Promise<void>;
+  /** How often tags were changed, by whatever process; the second counts a change, under the lock. */
+  tagChanges(): number;
+  noteTagChange(): void;
   readonly readOnly: boolean;
 }
 
@@ -61,7 +65,7 @@ export class TagStore {
   static async open(path: string, graph: TaggedGraph): Promise<TagStore> {
     const store = new TagStore(path, graph);
     await store.reload();
-    if (store.#generation === 'absent' && !graph.readOnly) await store.save();
+    if (store.#generation === ABSENT && !graph.readOnly) await store.save();
     return store;
   }
 
@@ -81,8 +85,8 @@ export class TagStore {
     const reference = tag === '' ? DEFAULT_TAG : tag;
     const name = validateRepository(repository);
     validateReference(reference);
-    await this.#graph.barrier();
     await this.#change((repositories) => {
+      if (!this.#graph.has(image.id)) throw goneMeanwhile(image.id);
       const tags = repositories.get(name) ?? new Map<string, string>();
       const old = tags.get(reference);
       if (old !== undefined && !force) throw tagTaken(name, reference, old);
@@ -93,7 +97,7 @@ export class TagStore {
   /** The tags of a repository as a copy, or null. */
   get(repository: string): Repository | null {
     this.#refresh();
-    const tags = this.#repositories.get(familiarName(repository));
+    const tags = this.#repositories.get(storedName(this.#repositories, repository));
     return tags === undefined ? null : new Map(tags);
   }
 
@@ -116,7 +120,8 @@ export class TagStore {
   async lookupImage(name: string): Promise<Image> {
     const { repository, reference } = parseRepositoryTag(name);
     const tagged = await this.#tagged(repository, reference === '' ? DEFAULT_TAG : reference);
-    return tagged ?? this.#graph.get(name);
+    // An id may be written as the digest that it is.
+    return tagged ?? this.#graph.get(isDigest(name) ? digestHex(name) : name);
   }
 
   /**
@@ -124,8 +129,8 @@ export class TagStore {
    * for what it removed.
    */
   async delete(repository: string, tag = ''): Promise<boolean> {
-    const name = familiarName(repository);
     await this.#change((repositories) => {
+      const name = storedName(repositories, repository);
       const tags = repositories.get(name);
       if (tags === undefined || (tag !== '' && !tags.delete(tag))) throw tagNotFound(name, tag);
       if (tag === '' || tags.size === 0) repositories.delete(name);
@@ -159,7 +164,7 @@ export class TagStore {
 
   /** Reads the file again. */
   reload(): Promise<void> {
-    this.#generation = generationOf(this.path);
+    this.#generation = this.#now();
     try {
       this.#load(readFileSync(this.path));
     } catch (error) {
@@ -185,10 +190,14 @@ export class TagStore {
 
   /** What another process wrote is seen before anything is answered. */
   #refresh(): void {
-    const generation = generationOf(this.path);
-    if (generation === this.#generation || generation === 'absent') return;
+    const generation = this.#now();
+    if (generation === this.#generation || generation === ABSENT) return;
     this.#generation = generation;
     this.#load(readFileSync(this.path));
+  }
+
+  #now(): string {
+    return generationOf(this.path, this.#graph.tagChanges());
   }
 
   #load(raw: Buffer): void {
@@ -239,11 +248,17 @@ export class TagStore {
       }
     });
     if (made.length === 0) return;
+    this.#graph.noteTagChange();
     await writeFileAtomic(this.path, encodeRepositories(next));
     this.#repositories = next;
-    this.#generation = generationOf(this.path);
+    this.#generation = this.#now();
     for (const { resolve } of made) resolve();
   }
+}
+
+/** Names are stored in familiar form; a file that Docker wrote may hold others, which are found as they are spelled. */
+function storedName(repositories: Repositories, repository: string): string {
+  return repositories.has(repository) ? repository : familiarName(repository);
 }
 
 function namesById(repositories: Repositories): Map<string, string[]> {
@@ -278,6 +293,10 @@ function tagNotFound(repository: string, tag: string): Error {
     repository,
     tag,
   });
+}
+
+function goneMeanwhile(id: string): Error {
+  return engineError('IMAGE_NOT_FOUND', `image ${truncateId(id)} was removed while it was to be named`, { name: id });
 }
 
 function ambiguous(prefix: string, matches: string[]): Error {

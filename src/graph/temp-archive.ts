@@ -1,7 +1,10 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { OutputCompression } from '../compression/codec.ts';
+import { engineError } from '../errors/kinds.ts';
 import type { Digest } from '../identity/digest.ts';
+
+const READ_BYTES = 256 * 1024;
 
 /**
  * A layer as a file that is gone once it was read: read `stream()` to its end, or `close()`. `size` and `digest` are of
@@ -14,6 +17,7 @@ export class TempArchive implements AsyncDisposable {
   readonly diffId: Digest;
   readonly compression: OutputCompression;
   readonly #remove: () => Promise<void>;
+  #taken = false;
   #removed: Promise<void> | null = null;
 
   constructor(
@@ -28,10 +32,15 @@ export class TempArchive implements AsyncDisposable {
     this.#remove = remove;
   }
 
-  /** The bytes of the file, once. */
+  /** The bytes of the file. It can be read once: at the end, or when the stream is destroyed, the file is gone. */
   stream(): Readable {
-    const stream = createReadStream(this.path);
-    stream.once('close', () => void this.close());
+    if (this.#taken || this.#removed !== null) {
+      throw engineError('INVALID_ARGUMENT', 'a temporary archive can be read once; make another one', { argument: 'archive' });
+    }
+    this.#taken = true;
+    const stream = createReadStream(this.path, { highWaterMark: READ_BYTES });
+    // What cannot be removed now is swept when the store is opened.
+    stream.once('close', () => void this.close().catch(() => {}));
     return stream;
   }
 

@@ -30,7 +30,7 @@ export async function tempLayerArchive(
   compression: OutputCompression | CompressionProfile,
   options: TempArchiveOptions = {},
 ): Promise<TempArchive> {
-  context.family.refresh();
+  await context.family.refresh();
   const id = await topLayerOf(context, context.family.resolve(name));
   if (id === null) throw engineError('INVALID_ARGUMENT', `image ${name} has no layers`, { argument: name });
   const profile = typeof compression === 'string' ? profileFor({ compression }) : compression;

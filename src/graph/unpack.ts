@@ -1,4 +1,5 @@
-import { mkdir, readdir, realpath } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { TarSource } from '../archive/tar-source.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
@@ -29,10 +30,20 @@ export async function unpack(
   }
 }
 
+/** The parents of the directory may be links, it may not: a link could lead anywhere by the time we write. */
 async function emptyDirectory(dir: string): Promise<string> {
-  await mkdir(dir, { recursive: true, mode: 0o755 });
-  const target = await realpath(dir);
+  const path = resolve(dir);
+  await mkdir(dirname(path), { recursive: true });
+  const target = join(await realpath(dirname(path)), basename(path));
+  const stat = await lstat(target).catch(() => null);
+  if (stat === null) await mkdir(target, { mode: 0o755 });
+  else if (!stat.isDirectory()) throw notADirectory(dir);
   if ((await readdir(target)).length === 0) return target;
   const message = `the directory ${JSON.stringify(dir)} is not empty; give one that is empty or does not exist`;
   throw engineError('DIRECTORY_NOT_EMPTY', message, { path: dir });
+}
+
+function notADirectory(dir: string): Error {
+  const message = `${JSON.stringify(dir)} is a link or a file; give a directory that is empty or does not exist`;
+  return engineError('INVALID_ARGUMENT', message, { argument: 'DIR', value: dir });
 }

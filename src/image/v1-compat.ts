@@ -83,6 +83,16 @@ export function decodeImageJson(raw: Buffer): V1Image {
   };
 }
 
+/**
+ * The parent that Docker 1.8.3 and 1.9 derived from content and wrote as `parent_id`, as an image id; null where the
+ * JSON has none. Throws as `decodeImageJson`.
+ */
+export function decodeParentId(raw: Buffer): string | null {
+  const { parent_id: parentId } = pickFields(objectOf(parseStrictJson(raw, WHAT), WHAT), ['parent_id'], WHAT);
+  const text = stringOf(parentId, 'parent_id');
+  return text === '' ? null : text.replace(/^sha256:/, '');
+}
+
 /** Decodes a container config; what later versions of Docker added to it is ignored. */
 export function decodeV1Config(value: unknown): V1Config | null {
   if (value === null || value === undefined) return null;

@@ -1,5 +1,5 @@
-/** Tasks that may wait for a thread: far more than the layers in flight, and still a bound for a caller that never waits. */
-export const DEFAULT_MAX_QUEUE = 10_000;
+/** Tasks that may wait for a thread: more than the parts of several of the largest layers, and still a bound. */
+export const DEFAULT_MAX_QUEUE = 65_536;
 
 /** A cancelled task looks at its cancel word every MiB or 64 entries; the slowest disk does that within ten seconds. */
 export const DEFAULT_GRACE_MS = 10_000;

@@ -1,0 +1,68 @@
+import { engineError } from '../errors/kinds.ts';
+import { type Digest, isDigest } from '../identity/digest.ts';
+import { parseStrictJson } from '../image/strict-json.ts';
+import type { KeptBlob, LayerInfo } from './image.ts';
+
+const FORMAT = 1;
+
+/** The bytes of `layer.json`. */
+export function encodeLayerInfo(info: LayerInfo): string {
+  return JSON.stringify(info);
+}
+
+/** Reads `layer.json` back; it lies where anybody with the store can damage it. Throws JSON_INVALID. */
+export function decodeLayerInfo(raw: Buffer, id: string): LayerInfo {
+  const what = `layer.json of image ${id}`;
+  const { format, diffId, tarSize, entries, blob, blobs, manifest } = asFields(parseStrictJson(raw, what), what);
+  if (format !== FORMAT) throw invalid(what, `format ${String(format)}, not ${FORMAT}`);
+  return {
+    format,
+    diffId: diffId === null ? null : asDigest(diffId, what),
+    tarSize: asCount(tarSize, what),
+    entries: asCount(entries, what),
+    ...(blob === undefined ? {} : { blob: asKeptBlob(blob, what) }),
+    ...(blobs === undefined ? {} : { blobs: asBlobs(blobs, what) }),
+    ...(manifest === undefined ? {} : { manifest: asManifest(manifest, what) }),
+  };
+}
+
+function asBlobs(value: unknown, what: string): (KeptBlob | null)[] {
+  if (!Array.isArray(value)) throw invalid(what, 'its blobs are no list');
+  return value.map((blob) => (blob === null ? null : asKeptBlob(blob, what)));
+}
+
+function asKeptBlob(value: unknown, what: string): KeptBlob {
+  const { digest, size, compression, mediaType } = asFields(value, what);
+  if (compression !== 'none' && compression !== 'gzip' && compression !== 'zstd') throw invalid(what, 'its blob is not packed');
+  return {
+    digest: asDigest(digest, what),
+    size: asCount(size, what),
+    compression,
+    mediaType: typeof mediaType === 'string' ? mediaType : null,
+  };
+}
+
+function asManifest(value: unknown, what: string): { mediaType: string; digest: Digest } {
+  const { mediaType, digest } = asFields(value, what);
+  if (typeof mediaType !== 'string') throw invalid(what, 'its manifest has no media type');
+  return { mediaType, digest: asDigest(digest, what) };
+}
+
+function asFields(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalid(what, 'an object is missing');
+}
+
+function asDigest(value: unknown, what: string): Digest {
+  if (typeof value === 'string' && isDigest(value)) return value;
+  throw invalid(what, 'a digest is missing');
+}
+
+function asCount(value: unknown, what: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(what, 'a number is missing');
+}
+
+function invalid(what: string, problem: string): Error {
+  return engineError('JSON_INVALID', `${what} is damaged: ${problem}; remove the image and import it again`, { what });
+}

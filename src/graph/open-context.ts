@@ -1,0 +1,79 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DEFAULT_LIMITS, type LayerLimits } from '../archive/limits.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { KeyedLock } from '../streams/keyed-lock.ts';
+import type { System } from '../system/system.ts';
+import type { TaskPool } from '../tasks/task-pool.ts';
+import { BlobStore } from './blobs.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { GraphContext } from './context.ts';
+import type { Durability } from './durability.ts';
+import { Family } from './family.ts';
+import { ImageStore } from './image-store.ts';
+import { IndexStore } from './indexes.ts';
+import { recover } from './recover.ts';
+import { Retained } from './retained.ts';
+import { StoreLock } from './store-lock.ts';
+import { claimStore } from './store-marker.ts';
+
+export interface GraphOptions {
+  pool: TaskPool;
+  system: System;
+  durability?: Durability;
+  /** How long to wait for another process that writes, in milliseconds. */
+  lockTimeoutMs?: number;
+  readOnly?: boolean;
+  /** Make a directory ours that holds something which layermill did not write; without it that is open read only. */
+  adopt?: boolean;
+  limits?: LayerLimits;
+  /** Told when another process holds the store. */
+  onWait?: (holder: string) => void;
+  /** Told of an image that is there and cannot be used. */
+  onBroken?: (report: { id: string; message: string }) => void;
+  /** The names of an image: one that has any is only removed by force. */
+  namesOf?: (id: string) => string[];
+}
+
+/** Opens the store in `storeRoot` for a driver that is open, and removes what a crash left. Throws as `claimStore`. */
+export async function openContext(storeRoot: string, driver: Driver, options: GraphOptions): Promise<GraphContext> {
+  const { pool, system, durability = 'batch', limits = DEFAULT_LIMITS, adopt = false } = options;
+  const claim = { driver: driver.name, readOnly: options.readOnly ?? false, adopt, ignore: await homeOf(driver) };
+  const { readOnly, adopted } = await claimStore(storeRoot, claim);
+  const store = new ImageStore(join(storeRoot, 'graph'), system, readOnly);
+  const lock = new StoreLock(storeRoot, {
+    flock: (fd, mode) => system.lock(fd, mode),
+    timeoutMs: options.lockTimeoutMs ?? 30_000,
+    onWait: options.onWait,
+  });
+  const family = new Family({ store, driver, lock, onBroken: options.onBroken ?? (() => {}) });
+  const blobs = new BlobStore(storeRoot);
+  const context: GraphContext = {
+    storeRoot,
+    driver,
+    pool,
+    store,
+    family,
+    blobs,
+    indexes: new IndexStore(storeRoot),
+    lock,
+    commits: new CommitQueue({ storeRoot, system, store, driver, family, lock, blobs, durability, adopted }),
+    ids: new KeyedLock(),
+    retained: new Retained(),
+    limits,
+    durability,
+    readOnly,
+  };
+  if (!readOnly) {
+    await mkdir(store.root, { recursive: true, mode: 0o700 });
+    await recover(context);
+  }
+  await family.refresh();
+  return context;
+}
+
+/** A driver makes its home when it is opened, which is before us: an empty one makes no directory another's. */
+async function homeOf(driver: Driver): Promise<string[]> {
+  for await (const _layer of driver.list()) return [];
+  return [driver.name];
+}

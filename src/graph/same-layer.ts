@@ -1,0 +1,14 @@
+import type { GraphContext, WorkOptions } from './context.ts';
+import { idTaken } from './id-taken.ts';
+import { knownDiffId } from './known-diff-id.ts';
+import type { ChainLink } from './layer-work.ts';
+
+/**
+ * Makes sure that an image which is in the store is the layer it is taken for: anybody may have registered something
+ * else under that id before. With every layer below it checked, the DiffID proves the content. Throws IMAGE_ID_TAKEN.
+ */
+export async function requireSameLayer(context: GraphContext, link: ChainLink, options: WorkOptions): Promise<void> {
+  const { id, parent, diffId } = link;
+  if (context.family.image(id)?.parent !== (parent ?? '')) throw idTaken(id, 'it has another parent');
+  if ((await knownDiffId(context, id, options)) !== diffId) throw idTaken(id, 'its layer is different');
+}
