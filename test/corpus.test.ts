@@ -77,6 +77,9 @@ async function importPath(store: TestStore, path: string): Promise<ImportedImage
   }
 }
 
+/** What was left in a directory for unfinished work, which is made when it is first needed. */
+const leftIn = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 /** Tree lines without the times of directories, which few layers name. */
@@ -213,8 +216,8 @@ describe.runIf(present)('hostile layers', () => {
     );
     expect(outcome).toBe(OUTCOMES[path]);
     expect(await store.graph.exists(id)).toBe(outcome === 'registered');
-    expect(readdirSync(join(store.root, 'graph/_tmp'))).toEqual([]);
-    expect(readdirSync(join(store.root, 'overlay2/tmp'))).toEqual([]);
+    expect(leftIn(join(store.root, 'graph/_tmp'))).toEqual([]);
+    expect(leftIn(join(store.root, 'overlay2/tmp'))).toEqual([]);
   });
 
   test('every one of them is in the table', () => {
@@ -260,6 +263,6 @@ describe.runIf(present)('broken layouts', () => {
     await using store = await openTestStore('overlay2');
     const outcome = await outcomesOf(store, path);
     expect(outcome).toEqual(BROKEN[path]);
-    expect(readdirSync(join(store.root, 'graph/_tmp'))).toEqual([]);
+    expect(leftIn(join(store.root, 'graph/_tmp'))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { digestHex } from '../identity/digest.ts';
 import { decodeConfig } from '../image/decode-config.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import { v1JsonOfHead } from '../image/v1-of-modern.ts';
-import type { AddImageOptions, Step } from './add-image.ts';
+import type { AddImageOptions, Step } from './add-steps.ts';
 import type { GraphContext } from './context.ts';
 import { idTaken } from './id-taken.ts';
 import { type PackedLayer, packedLayer } from './kept-blob.ts';
@@ -23,7 +23,7 @@ export async function addHead(
     }
     await commitHead(context, image, parent, packed);
   } finally {
-    await Promise.all(packed.map((layer) => layer?.staged?.remove()));
+    await Promise.all(packed.flatMap((layer) => layer?.staged?.remove() ?? []));
   }
 }
 
@@ -62,7 +62,9 @@ async function commitHead(
       ...(manifest === null ? {} : { manifest: manifest.raw }),
     });
     const json = v1JsonOfHead(decodeConfig(image.config), id, parent);
-    const staged = packed.flatMap((layer) => (layer?.staged ? [{ path: layer.staged.file, digest: layer.blob.digest }] : []));
+    const staged = packed.flatMap((layer) =>
+      layer?.staged ? [{ path: layer.staged.file, digest: layer.blob.digest }] : [],
+    );
     const outcome = await context.commits.commit({ id, parent: parent ?? '', json, tree, meta, blobs: staged });
     committed = outcome === 'committed';
     // Whoever was first must have brought the same.

@@ -3,6 +3,7 @@ import type { ModernImage, SourceLayer } from '../image/image-source.ts';
 import { onAbort, throwIfAborted } from '../streams/abort.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 import { addHead } from './add-head.ts';
+import type { AddImageOptions, Step } from './add-steps.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
 import { keptWith } from './kept-blob.ts';
@@ -10,11 +11,6 @@ import { prepareLayer } from './layer-input.ts';
 import { type ChainLink, type LayerWorks, LayerWork } from './layer-work.ts';
 import { removeUnneeded } from './remove.ts';
 import { requireSameLayer } from './same-layer.ts';
-
-export interface AddImageOptions extends WorkOptions {
-  /** Whether layers that come packed keep their packed bytes. */
-  blobs: 'keep' | 'drop';
-}
 
 export interface AddedImage {
   id: string;
@@ -24,16 +20,6 @@ export interface AddedImage {
   reused: number;
   /** Bytes of layers read, as stored. */
   bytes: number;
-}
-
-/** One layer of the image on its way into the store. */
-export interface Step extends ChainLink {
-  layer: SourceLayer;
-  /** Null when the layer is in the store already. */
-  work: LayerWork | null;
-  /** Whether we make it, and not another import. */
-  own: boolean;
-  counters: TaskCounters;
 }
 
 /** What an import brought so far, over its attempts. */
@@ -86,7 +72,12 @@ interface Addition {
 
 function chainOf({ layers }: ModernImage): Addition['chain'] {
   const ids = chainIds(layers.map((layer) => layer.diffId)).map(digestHex);
-  return layers.map((layer, index) => ({ id: ids[index]!, parent: ids[index - 1] ?? null, diffId: layer.diffId, layer }));
+  return layers.map((layer, index) => ({
+    id: ids[index]!,
+    parent: ids[index - 1] ?? null,
+    diffId: layer.diffId,
+    layer,
+  }));
 }
 
 /** Others may be making layers that we need. When they fail it is no fault of ours: we begin again with our own bytes. */
@@ -131,12 +122,16 @@ async function tryToAdd(
     giveUp.abort();
     deafen();
     for (const { counters } of steps) tally.bytes += counters.bytesIn;
-    await Promise.all(steps.map((step) => step.work?.release()));
+    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
   }
 }
 
 /** The layers that the store has already, each proven to be the one that it is taken for. */
-async function presentLayers(context: GraphContext, chain: Addition['chain'], options: WorkOptions): Promise<Set<string>> {
+async function presentLayers(
+  context: GraphContext,
+  chain: Addition['chain'],
+  options: WorkOptions,
+): Promise<Set<string>> {
   await context.family.refresh();
   const present = new Set<string>();
   for (const link of chain) {
@@ -169,7 +164,9 @@ function claim(
     step.counters = counters;
     options.onProgress?.(sumOf(steps));
   };
-  step.work = new LayerWork(works, context, link, () => makeLayer(context, step, parent, { ...options, onProgress }));
+  step.work = new LayerWork(works, context, link, parent, () =>
+    makeLayer(context, step, parent, { ...options, onProgress }),
+  );
   return step;
 }
 
@@ -219,11 +216,12 @@ async function writeMetadata(context: GraphContext, { layer }: Step, filled: Fil
 async function firstFailure(steps: Step[], giveUp: AbortController): Promise<{ step: Step; reason: unknown } | null> {
   let first: { step: Step; reason: unknown } | null = null;
   await Promise.all(
-    steps.map((step) =>
-      step.work?.filled.catch((reason: unknown) => {
-        first ??= { step, reason };
-        giveUp.abort();
-      }),
+    steps.flatMap(
+      (step) =>
+        step.work?.filled.catch((reason: unknown) => {
+          first ??= { step, reason };
+          giveUp.abort();
+        }) ?? [],
     ),
   );
   return first;
@@ -231,7 +229,7 @@ async function firstFailure(steps: Step[], giveUp: AbortController): Promise<{ s
 
 /** All are asked before any is awaited: base first into one group of commits. */
 async function commitAll(steps: readonly Step[]): Promise<void> {
-  const outcomes = await Promise.allSettled(steps.map((step) => step.work?.commit()));
+  const outcomes = await Promise.allSettled(steps.flatMap((step) => step.work?.commit() ?? []));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

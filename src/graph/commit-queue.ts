@@ -107,7 +107,8 @@ export class CommitQueue {
       if (durability !== 'none') await syncDirectory(store.root);
     } finally {
       family.learn(images.map(({ image }) => image));
-      for (const { image } of trees) if (!images.some((placed) => placed.image === image)) await this.#withdraw(image.id);
+      for (const { image } of trees)
+        if (!images.some((placed) => placed.image === image)) await this.#withdraw(image.id);
     }
     for (const { resolve } of images) resolve('committed');
   }

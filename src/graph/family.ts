@@ -11,7 +11,7 @@ import { JSON_FILE, type ImageStore } from './image-store.ts';
 import type { StoreLock } from './store-lock.ts';
 
 /** An image that is there and cannot be used. */
-export interface BrokenImageReport {
+interface BrokenImageReport {
   id: string;
   message: string;
 }

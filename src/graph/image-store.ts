@@ -19,10 +19,10 @@ import type { Image, LayerInfo } from './image.ts';
 import { decodeLayerInfo, encodeLayerInfo } from './layer-file.ts';
 
 export const JSON_FILE = 'json';
-export const SIZE_FILE = 'layersize';
-export const CONFIG_FILE = 'config';
-export const MANIFEST_FILE = 'manifest';
-export const LAYER_FILE = 'layer.json';
+const SIZE_FILE = 'layersize';
+const CONFIG_FILE = 'config';
+const MANIFEST_FILE = 'manifest';
+const LAYER_FILE = 'layer.json';
 /** Docker 1.8.3 and 1.9: the real parent of an image, where its JSON says one derived from content. */
 const PARENT_FILE = 'parent';
 
@@ -69,7 +69,9 @@ export class ImageStore {
     // From 1.8.3 on Docker may leave the id out, and says the parent in other places.
     const { id: said, parent: saidParent, ...image } = decodeImageJson(raw);
     if (said !== id && said !== '') {
-      throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${JSON.stringify(said.slice(0, 100))}`, { id });
+      throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${JSON.stringify(said.slice(0, 100))}`, {
+        id,
+      });
     }
     const parent = saidParent === '' || said === '' ? this.#laterParent(id, raw, saidParent) : saidParent;
     if (parent !== '') validateImageId(parent);

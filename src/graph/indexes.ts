@@ -86,7 +86,12 @@ export class IndexStore {
 /** What this file says becomes paths, so its digests are checked. */
 function checked(value: unknown): KeptIndex {
   const { digest, mediaType, members, attachments } = (value ?? {}) as Partial<KeptIndex>;
-  if (typeof digest !== 'string' || typeof mediaType !== 'string' || !Array.isArray(members) || !Array.isArray(attachments)) {
+  if (
+    typeof digest !== 'string' ||
+    typeof mediaType !== 'string' ||
+    !Array.isArray(members) ||
+    !Array.isArray(attachments)
+  ) {
     throw engineError('JSON_INVALID', `indexes/${NAMES_FILE} is damaged; remove it and import the images again`, {
       what: NAMES_FILE,
     });

@@ -84,7 +84,11 @@ async function exportParts(context: GraphContext, work: PartsExport, options: Wo
   };
   try {
     const prove = (from: TarSource): Promise<unknown> =>
-      context.pool.run('layer.digest', { source: from, expected: { diffId }, limits: context.limits }, { signal, job: id });
+      context.pool.run(
+        'layer.digest',
+        { source: from, expected: { diffId }, limits: context.limits },
+        { signal, job: id },
+      );
     // Asked for first, because it takes longest.
     const proof = plain ? null : prove(source);
     if (proof !== null) tasks.push(proof);

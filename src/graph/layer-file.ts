@@ -33,7 +33,8 @@ function asBlobs(value: unknown, what: string): (KeptBlob | null)[] {
 
 function asKeptBlob(value: unknown, what: string): KeptBlob {
   const { digest, size, compression, mediaType } = asFields(value, what);
-  if (compression !== 'none' && compression !== 'gzip' && compression !== 'zstd') throw invalid(what, 'its blob is not packed');
+  if (compression !== 'none' && compression !== 'gzip' && compression !== 'zstd')
+    throw invalid(what, 'its blob is not packed');
   return {
     digest: asDigest(digest, what),
     size: asCount(size, what),

@@ -28,7 +28,14 @@ export class LayerWork {
   #queued: Promise<void> = Promise.resolve();
 
   /** Starts to make it; the caller is its first user. */
-  constructor(works: LayerWorks, context: GraphContext, link: ChainLink, make: () => Promise<FilledLayer>) {
+  constructor(
+    works: LayerWorks,
+    context: GraphContext,
+    link: ChainLink,
+    below: LayerWork | null,
+    make: () => Promise<FilledLayer>,
+  ) {
+    this.#below = below;
     this.#link = link;
     this.#works = works;
     this.#context = context;
@@ -64,7 +71,12 @@ export class LayerWork {
     if (layer !== null) await discardLayer(layer);
   }
 
-  async #commit(): Promise<void> {
+  async #commit(queued: () => void): Promise<void> {
+    // Base first into the queue; the queue keeps the order, so none waits for the end of another.
+    if (this.#below !== null) {
+      this.#below.commit().catch(() => {});
+      await this.#below.#queued;
+    }
     const { id, parent } = this.#link;
     const layer = await this.filled;
     let committed = false;
@@ -72,8 +84,9 @@ export class LayerWork {
       const json = v1JsonOfLayer(id, parent);
       const blobs = layer.blob === null ? [] : [layer.blob];
       const { tree, meta } = layer;
-      committed =
-        (await this.#context.commits.commit({ id, parent: parent ?? '', json, tree, meta, blobs })) === 'committed';
+      const commit = this.#context.commits.commit({ id, parent: parent ?? '', json, tree, meta, blobs });
+      queued();
+      committed = (await commit) === 'committed';
       if (!committed) await requireSameLayer(this.#context, this.#link, {});
     } finally {
       this.#leave();

@@ -52,8 +52,13 @@ export async function register(
     const releases = [image.id, image.parent].map((id) => context.retained.retain(id));
     try {
       await checkParent(context, image);
-      const bytes = json === undefined ? (size: number): Buffer => encodeImageJson({ ...image, size }) : (): Buffer => json;
-      return await context.ids.run(image.id, () => registerAlone(context, image, bytes, layer, options), options.signal);
+      const bytes =
+        json === undefined ? (size: number): Buffer => encodeImageJson({ ...image, size }) : (): Buffer => json;
+      return await context.ids.run(
+        image.id,
+        () => registerAlone(context, image, bytes, layer, options),
+        options.signal,
+      );
     } finally {
       for (const release of releases) release();
     }
@@ -85,7 +90,8 @@ async function registerAlone(
     const registration = { image, json, source, empty: layer === null };
     // Another process may register the id while we fill our layer: then ours is looked at as if it had come later.
     for (let attempt = 0; attempt < 2; attempt++) {
-      const registered = (await proveEqual(context, registration, options)) ?? (await registerNew(context, registration, options));
+      const registered =
+        (await proveEqual(context, registration, options)) ?? (await registerNew(context, registration, options));
       if (registered !== null) return registered;
     }
     throw idTaken(image.id, 'it comes and goes while this one is registered');

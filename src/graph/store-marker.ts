@@ -84,7 +84,9 @@ function refuseForeignHome(root: string): void {
 
 /** In the root, and where Docker puts its own when the root is its default one. */
 function pidFiles(root: string): string[] {
-  const inside = entries(root).filter((name) => name.endsWith('.pid')).map((name) => join(root, name));
+  const inside = entries(root)
+    .filter((name) => name.endsWith('.pid'))
+    .map((name) => join(root, name));
   return root === '/var/lib/docker' ? [...inside, '/var/run/docker.pid'] : inside;
 }
 

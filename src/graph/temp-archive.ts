@@ -35,7 +35,9 @@ export class TempArchive implements AsyncDisposable {
   /** The bytes of the file. It can be read once: at the end, or when the stream is destroyed, the file is gone. */
   stream(): Readable {
     if (this.#taken || this.#removed !== null) {
-      throw engineError('INVALID_ARGUMENT', 'a temporary archive can be read once; make another one', { argument: 'archive' });
+      throw engineError('INVALID_ARGUMENT', 'a temporary archive can be read once; make another one', {
+        argument: 'archive',
+      });
     }
     this.#taken = true;
     const stream = createReadStream(this.path, { highWaterMark: READ_BYTES });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf } from '../errors/system-error.ts';
 import { type Flock, type HeldLock, removeLock, tryLock } from './lock-file.ts';
@@ -60,6 +61,12 @@ export async function sweepStagingDirs(
       removeLock(path + LOCK_SUFFIX, lock);
     }
   }
+}
+
+/** A directory below the system's temporary one, for what has no store to live in. */
+export async function createTempDir(prefix = 'layermill-'): Promise<StagingDir> {
+  const path = await mkdtemp(join(tmpdir(), prefix));
+  return { path, remove: () => removeWithNode(path) };
 }
 
 /** A sweep may take the lock file for a moment before we lock it: then another name is as good. */

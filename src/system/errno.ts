@@ -17,6 +17,7 @@ export const EINVAL: number = constants.errno.EINVAL;
 export const ENOSPC: number = constants.errno.ENOSPC;
 export const EMLINK: number = constants.errno.EMLINK;
 export const ENAMETOOLONG: number = constants.errno.ENAMETOOLONG;
+export const ENOSYS: number = constants.errno.ENOSYS;
 export const ENOTEMPTY: number = constants.errno.ENOTEMPTY;
 export const ELOOP: number = constants.errno.ELOOP;
 export const ENODATA: number = constants.errno.ENODATA;

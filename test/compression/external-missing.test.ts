@@ -1,9 +1,10 @@
+import type * as Fs from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { unpackWithProgram } from '../../src/compression/external.ts';
 import { NO_LIMITS } from '../support/packed.ts';
 
 vi.mock('node:fs', async (original) => ({
-  ...(await original<typeof import('node:fs')>()),
+  ...(await original<typeof Fs>()),
   accessSync: () => {
     throw new Error('not here');
   },

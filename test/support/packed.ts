@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { decoderFor, sequentialEncoder } from '../../src/compression/codecs.ts';
-import type { Compression, CompressionProfile, ExpansionLimits } from '../../src/compression/codec.ts';
+import { decoderFor } from '../../src/compression/codecs.ts';
+import type { Compression, ExpansionLimits } from '../../src/compression/codec.ts';
 
 export const NO_LIMITS: ExpansionLimits = { outputBytes: Infinity, ratio: Infinity };
 
@@ -14,23 +14,9 @@ export function unpack(compression: Compression, chunks: Iterable<Buffer>, limit
   return Buffer.concat(out);
 }
 
-/** Packs what comes in these chunks. */
-function pack(profile: CompressionProfile, chunks: Iterable<Buffer>): Buffer {
-  const out: Buffer[] = [];
-  const encoder = sequentialEncoder(profile, (chunk) => out.push(Buffer.from(chunk)));
-  for (const chunk of chunks) encoder.write(chunk);
-  encoder.end();
-  return Buffer.concat(out);
-}
-
 /** The bytes in chunks of `size`, the last one shorter. */
 export function chunksOf(bytes: Buffer, size: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-}
-
-/** The bytes in two chunks, cut at every place, with empty ones at the ends. */
-function everySplit(bytes: Buffer): Buffer[][] {
-  return Array.from({ length: bytes.length + 1 }, (_, at) => [bytes.subarray(0, at), bytes.subarray(at)]);
 }
 
 /** Bytes that pack to about half, the same for a seed everywhere. */
