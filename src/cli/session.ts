@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Settings } from '../config/settings.ts';
-import { type Engine, openEngine } from '../engine.ts';
+import type { Engine } from '../engine.ts';
 import { asEngineError } from '../errors/wire.ts';
 import { type Logger, createLogger } from '../reporting/logger.ts';
 import { type ProgressDisplay, type ProgressStyle, createProgress } from '../reporting/progress.ts';
@@ -22,7 +22,9 @@ export interface Session {
   readonly signal: AbortSignal;
   /** Opens the store, once. */
   engine(): Promise<Engine>;
-  /** Tells a failure that does not end the run; answers the exit code it calls for. */
+  /** Tells a person of a failure that does not end the run; answers the exit code it calls for. */
+  tell(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
+  /** As `tell`, and prints it among the results where they are JSON. */
   fail(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
   close(): Promise<void>;
 }
@@ -48,6 +50,11 @@ export function openSession(parts: SessionParts): Session {
     },
   });
   const log = createLogger({ ...settings.log, write: (line) => progress.line(line) });
+  const tell = (thrown: unknown, at: FailedAt, stage: Stage): ExitCode => {
+    const error = asEngineError(thrown);
+    progress.line(failureText(error, at, settings.log.level === 'debug'));
+    return exitCodeOf(error, stage);
+  };
   let engine: Promise<Engine> | null = null;
   return {
     settings,
@@ -57,11 +64,10 @@ export function openSession(parts: SessionParts): Session {
     log,
     signal,
     engine: () => (engine ??= open(settings, log, parts.earlyPool)),
+    tell,
     fail: (thrown, at, stage) => {
-      const error = asEngineError(thrown);
-      progress.line(failureText(error, at, settings.log.level === 'debug'));
-      if (json) out.json(failureLine(error, at));
-      return exitCodeOf(error, stage);
+      if (json) out.json(failureLine(asEngineError(thrown), at));
+      return tell(thrown, at, stage);
     },
     close: async () => {
       progress.close();
@@ -70,7 +76,9 @@ export function openSession(parts: SessionParts): Session {
   };
 }
 
+/** Loaded when a store is needed: help and mistakes are told without it. */
 async function open(settings: Settings, log: Logger, early: EarlyPool | null): Promise<Engine> {
+  const { openEngine } = await import('../engine.ts');
   if (early?.suits(settings) === true) return openEngine(settings, { log, pool: early.pool });
   await early?.pool.close();
   return openEngine(settings, { log });

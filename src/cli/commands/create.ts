@@ -1,92 +1,136 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import type { LayerInput } from '../../graph/layer-input.ts';
+import { open, realpath, stat } from 'node:fs/promises';
+import type { TarSource } from '../../archive/tar-source.ts';
+import type { Engine } from '../../engine.ts';
 import { engineError } from '../../errors/kinds.ts';
-import { familiarReference, parseRepositoryTag } from '../../identity/reference.ts';
+import type { Image } from '../../graph/image.ts';
+import type { LayerInput } from '../../graph/layer-input.ts';
+import { parseStrictJson } from '../../image/strict-json.ts';
 import { decodeV1Config } from '../../image/v1-compat.ts';
 import type { V1Config } from '../../image/v1-config.ts';
-import type { Engine } from '../../engine.ts';
+import { imageReference } from '../../identity/reference.ts';
 import { EXIT } from '../exit-codes.ts';
-import { findImage } from '../image-lookup.ts';
-import { runTracked } from '../tracked-job.ts';
-import { examples, type Verb } from '../verb.ts';
+import { lookUp, refuseReadOnly } from '../lookup.ts';
+import { type Verb, examples } from '../verb.ts';
+import { runTracked } from '../tracked-work.ts';
+import { newName } from './tag.ts';
 
 interface Options {
   parent?: string;
-  comment?: string;
+  message?: string;
   author?: string;
   imageConfig?: string;
   container?: string;
   containerConfig?: string;
   tag?: string;
   rootfs?: string;
+  platform?: string;
 }
 
-/** `layermill create DIR|TAR`, `layermill create --rootfs DIR` */
+/** No config is larger; anything else given by mistake is refused. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('[changes]', 'a directory or tar with the changes: .wh.NAME in it removes NAME')
-      .option('--rootfs <dir>', 'a whole file system instead: the difference to the parent becomes the layer')
-      .option('--parent <image>', 'the image that the new one is built on')
-      .option('-m, --comment <text>', 'a comment')
-      .option('-a, --author <text>', 'the author')
-      .option('--image-config <file>', 'JSON: what containers of the image run with')
-      .option('--container <id>', 'the container that made the changes')
-      .option('--container-config <file>', 'JSON: what that container ran with')
-      .option('--tag <name>', 'name the image')
+  define: (command) =>
+    void command
+      .argument('[changes]', 'a directory or a tar that is the changeset, added as it is; - is the standard input')
+      .option('--rootfs <dir>', 'a whole file system instead: what it changes against the parent is added')
+      .option('--parent <image>', 'the image below: a name, an id, or the beginning of an id')
+      .option('-m, --message <comment>', 'a comment')
+      .option('-a, --author <author>', 'who made it')
+      .option('--tag <name>', 'a name for the new image: REPOSITORY[:TAG]')
+      .option('--image-config <file>', 'JSON of what containers of the image run with (Cmd, Env, …)')
+      .option('--container <id>', 'the container in which the changes were made')
+      .option('--container-config <file>', 'JSON of what that container ran with')
+      .option('--platform <platform>', 'of a parent that has several images: the one for os/architecture')
       .addHelpText(
         'after',
         examples(
-          ['a base image', 'layermill create rootfs.tar --tag base:1'],
-          ['add a directory to it', 'layermill create app/ --parent base:1 --tag app:1 -m "the app"'],
+          ['A base image from a directory', 'layermill create rootfs --tag base:1'],
+          ['On top of it, from a tar', `layermill create changes.tar --parent base:1 --tag app:1 -m 'add the app'`],
+          ['What a changed copy of its tree changes', 'layermill create --rootfs tree --parent app:1 --tag app:2'],
         ),
-      );
-  },
-  async run(session, [changes], given) {
-    const options = given as Options;
-    if ((changes === undefined) === (options.rootfs === undefined)) {
-      throw engineError('INVALID_ARGUMENT', 'give either a changeset or --rootfs DIR', { argument: 'changes' });
-    }
-    if (options.tag !== undefined) parseRepositoryTag(familiarReference(options.tag));
+      ),
+
+  run: async (session, operands, options: Options) => {
+    const name = options.tag === undefined ? null : newName(options.tag);
+    checkChanges(operands[0], options);
+    const imageConfig = await readConfig(options.imageConfig);
+    const containerConfig = await readConfig(options.containerConfig);
     const engine = await session.engine();
-    const parent = options.parent === undefined ? undefined : (await findImage(engine, options.parent)).id;
-    const layer = await layerOf(engine, changes, options.rootfs, parent);
-    const image = await runTracked(session, engine, changes ?? options.rootfs!, {
+    refuseReadOnly(engine);
+    const parent = options.parent === undefined ? null : await lookUp(engine, options.parent, options.platform);
+    const layer =
+      options.rootfs === undefined ? await changeset(operands[0]!) : await tree(engine, options.rootfs, parent!);
+    const image = await runTracked(session, engine, options.tag ?? operands[0] ?? options.rootfs!, {
       type: 'create',
       layer,
-      parent,
-      comment: options.comment,
+      parent: parent?.id,
+      comment: options.message,
       author: options.author,
-      config: await configFrom(options.imageConfig),
+      config: imageConfig,
       containerId: options.container,
-      containerConfig: await configFrom(options.containerConfig),
+      containerConfig,
     });
-    if (options.tag !== undefined) {
-      const { repository, reference } = parseRepositoryTag(familiarReference(options.tag));
-      await engine.tags.set(repository, reference, image.id, true);
-    }
-    if (session.json) {
-      const { diffId } = (await engine.graph.layersOf(image.id)).at(-1)!;
-      session.out.json({ id: image.id, parent: image.parent, size: image.size, diffId, names: engine.tags.byId().get(image.id) ?? [] });
-    } else {
-      session.out.line(image.id);
-    }
+    if (name !== null) await engine.tags.set(name.repository, name.tag, image.id, true);
+    if (session.json) session.out.json(await describe(engine, image, name));
+    else session.out.line(image.id);
     return EXIT.done;
   },
 };
 
-async function layerOf(engine: Engine, changes: string | undefined, rootfs: string | undefined, parent: string | undefined): Promise<LayerInput> {
-  if (changes === '-') return process.stdin;
-  const path = await realpath(changes ?? rootfs!);
-  const isDirectory = (await stat(path)).isDirectory();
-  if (changes !== undefined) return isDirectory ? { from: 'directory', dir: path } : path;
-  if (!isDirectory) throw engineError('INVALID_ARGUMENT', `not a directory: ${JSON.stringify(rootfs)}`, { argument: '--rootfs' });
-  const below = parent === undefined ? null : await engine.graph.mountOf(parent);
-  return { from: 'tree', dir: path, parent: below };
+function checkChanges(changes: string | undefined, { rootfs, parent }: Options): void {
+  if ((changes === undefined) === (rootfs === undefined)) {
+    const message = 'give either a changeset (a directory or a tar) or --rootfs with a whole file system';
+    throw engineError('INVALID_ARGUMENT', message, { argument: 'changes' });
+  }
+  if (rootfs !== undefined && parent === undefined) {
+    const message =
+      '--rootfs is compared with a parent; name one with --parent, or give the directory without --rootfs';
+    throw engineError('INVALID_ARGUMENT', message, { argument: '--rootfs' });
+  }
 }
 
-async function configFrom(file: string | undefined): Promise<V1Config | undefined> {
-  if (file === undefined) return undefined;
-  const { parseStrictJson } = await import('../../image/strict-json.ts');
-  return decodeV1Config(parseStrictJson(await readFile(file), `the file ${JSON.stringify(file)}`)) ?? undefined;
+/** Threads open nothing through a link, so the path they get has none. */
+async function changeset(path: string): Promise<LayerInput> {
+  if (path === '-') return process.stdin;
+  if (!(await stat(path)).isDirectory()) return path;
+  return { from: 'directory', dir: await realpath(path) };
+}
+
+async function tree({ graph }: Engine, rootfs: string, parent: Image): Promise<TarSource> {
+  return { from: 'tree', dir: await realpath(rootfs), parent: await graph.mountOf(parent.id) };
+}
+
+async function readConfig(path: string | undefined): Promise<V1Config | undefined> {
+  if (path === undefined) return undefined;
+  const raw = await readSmallFile(path);
+  return decodeV1Config(parseStrictJson(raw, `the config ${JSON.stringify(path)}`)) ?? undefined;
+}
+
+async function readSmallFile(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size <= MAX_CONFIG_BYTES) return await file.readFile();
+  } finally {
+    await file.close();
+  }
+  const message = `${JSON.stringify(path)} is larger than 4 MiB; it is no config`;
+  throw engineError('LIMIT_EXCEEDED', message, { limit: 'config bytes', allowed: MAX_CONFIG_BYTES });
+}
+
+async function describe(
+  engine: Engine,
+  image: Image,
+  name: { repository: string; tag: string } | null,
+): Promise<object> {
+  const info = await engine.graph.infoOf(image.id);
+  return {
+    id: image.id,
+    parent: image.parent === '' ? null : image.parent,
+    names: name === null ? [] : [imageReference(name.repository, name.tag)],
+    created: image.created,
+    size: image.size,
+    diffId: info?.diffId ?? null,
+  };
 }

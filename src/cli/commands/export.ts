@@ -1,19 +1,18 @@
-import type { ExportedImage } from '../../coordinator/jobs/export.ts';
-import type { OutputCompression } from '../../compression/codec.ts';
-import { engineError } from '../../errors/kinds.ts';
-import { EXIT, combineExitCodes, type ExitCode } from '../exit-codes.ts';
-import { parseLevel } from '../level-option.ts';
-import { parsePlatform } from '../platform-option.ts';
+import type { ExportedImage, ExportResult } from '../../coordinator/jobs/export.ts';
+import { openSink, parseLocation } from '../../formats/transports.ts';
+import { parsePlatform } from '../../image/platform.ts';
+import { humanSize } from '../../reporting/human-size.ts';
+import { printable } from '../../reporting/printable.ts';
+import { EXIT, type ExitCode, combineExitCodes } from '../exit-codes.ts';
+import { bareId } from '../lookup.ts';
+import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
-import { runTracked } from '../tracked-job.ts';
-import { examples, type Verb } from '../verb.ts';
+import { type Verb, examples } from '../verb.ts';
+import { runTracked } from '../tracked-work.ts';
 
-interface Options {
+interface Options extends PackingOptions {
   to: string;
-  compression?: string;
-  level?: string;
-  reproducible?: boolean;
   preserveDigests?: boolean;
   platform?: string;
   legacy?: boolean;
@@ -21,70 +20,69 @@ interface Options {
 
 const COMPRESSIONS = ['keep', 'none', 'gzip', 'zstd'] as const;
 
-/** `layermill export NAME|ID... --to DESTINATION` */
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<images...>', 'names or ids')
-      .requiredOption('--to <destination>', 'docker-archive:PATH, oci:PATH[:REF] or oci-archive:PATH; docker-archive:- is stdout')
-      .option('--compression <how>', 'keep (as the layers came), none, gzip or zstd')
-      .option('--level <n>', 'how hard to compress')
-      .option('--reproducible', 'the same bytes on every machine, about four times as slow (gzip)')
-      .option('--preserve-digests', 'fail before writing when a manifest would change')
-      .option('--platform <os/arch>', 'which image of a multi-platform name')
-      .option('--legacy', 'write what Docker before 1.10 wrote')
+  define: (command) =>
+    void addPackingOptions(
+      command
+        .argument('<image...>', 'names, ids, or beginnings of ids')
+        .requiredOption(
+          '--to <destination>',
+          'docker-archive:PATH, oci:PATH or oci-archive:PATH, each with [:REF]; - is stdout',
+        ),
+      COMPRESSIONS,
+    )
+      .option('--preserve-digests', 'fail before anything is written unless every manifest stays the same')
+      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
+      .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
       .addHelpText(
         'after',
-        examples(
-          ['for docker load', 'layermill export busybox --to docker-archive:busybox.tar'],
-          ['recompressed', 'layermill export app:1 app:2 --to oci:layout --compression zstd'],
-        ),
-      );
-  },
-  async run(session, names, given) {
-    const options = given as Options;
-    const compression = compressionOf(options.compression ?? session.settings.compression.default);
+        '\nWithout --compression an OCI layout gets layers as they came (keep), a docker-archive plain ones (none).\n' +
+          examples(
+            ['For `docker load`', 'layermill export busybox --to docker-archive:busybox.tar'],
+            [
+              'Several images in one layout, packed anew',
+              'layermill export a:1 b:1 --to oci:layout --compression zstd --level 9',
+            ],
+            ['To another machine', 'layermill export busybox --to docker-archive:- | ssh host docker load'],
+          ),
+      ),
+
+  run: async (session, operands, options: Options) => {
+    const packing = packingOf(options, session.settings.compression, COMPRESSIONS);
+    const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
     const engine = await session.engine();
-    const { openSink } = await import('../../formats/transports.ts');
-    const context = { ...engine.formats, signal: session.signal, stdout: process.stdout };
-    for (const name of names) await engine.tags.lookupImage(name);
+    const context = { ...engine.formats, signal: session.signal };
     const sink = await openSink(options.to, context, { legacy: options.legacy });
-    const settings = session.settings.compression;
-    const effective = compression ?? sink.defaultCompression;
-    const results = await runTracked(session, engine, options.to, {
+    // Results must not be mixed with an archive.
+    const toStdout = parseLocation(options.to).path === '-';
+    const codes: ExitCode[] = [];
+    await runTracked(session, engine, options.to, {
       type: 'export',
-      names,
+      names: operands.map(bareId),
       sink,
-      compression,
-      level: parseLevel(options.level) ?? defaultLevel(effective, settings, options.reproducible ?? settings.reproducible),
-      reproducible: options.reproducible ?? settings.reproducible,
+      ...packing,
       preserveDigests: options.preserveDigests,
-      platform: parsePlatform(options.platform),
+      platform,
+      onImage: (result) => codes.push(tell(session, options.to, result, toStdout)),
     });
-    const quiet = options.to.endsWith(':-');
-    const codes = results.map((result) => tell(session, result, quiet));
     return combineExitCodes(codes);
   },
 };
 
-function compressionOf(text: string): OutputCompression | 'keep' | undefined {
-  if (text === 'auto') return undefined;
-  const known = COMPRESSIONS.find((name) => name === text);
-  if (known !== undefined) return known;
-  const message = `no compression ${JSON.stringify(text)}; known ones are ${COMPRESSIONS.join(', ')}`;
-  throw engineError('UNSUPPORTED_COMPRESSION', message, { compression: text });
-}
-
-function defaultLevel(compression: string, levels: { gzipLevel: number; zstdLevel: number }, reproducible: boolean): number | undefined {
-  if (compression === 'gzip') return reproducible ? undefined : levels.gzipLevel;
-  return compression === 'zstd' ? levels.zstdLevel : undefined;
-}
-
-function tell(session: Session, result: ExportedImage, quiet: boolean): ExitCode {
-  if (result.error !== null) return session.fail(result.error, { source: null, ref: result.name }, 'image');
-  const { error: _none, ...line } = result;
-  if (quiet) return EXIT.done;
-  if (session.json) session.out.json(line);
-  else session.out.line(`${result.name}  ${shortId(result.id)}  ${result.layers} layers  (${result.equal})`);
+function tell(session: Session, to: string, result: ExportedImage, toStdout: boolean): ExitCode {
+  if (result.error !== null) {
+    const at = { source: null, ref: result.name };
+    return toStdout ? session.tell(result.error, at, 'image') : session.fail(result.error, at, 'image');
+  }
+  const { error: _none, name, ...line } = result;
+  if (toStdout) session.progress.line(textOf(result));
+  else if (session.json) session.out.json({ ref: name, destination: to, ...line });
+  else session.out.line(textOf(result));
   return EXIT.done;
+}
+
+function textOf(result: ExportResult): string {
+  const layers = `${result.layers} ${result.layers === 1 ? 'layer' : 'layers'}`;
+  const cost = `${humanSize(result.bytes)} in ${result.seconds.toFixed(1)} s`;
+  return `${printable(result.name)}  ${shortId(result.id)}  ${layers}  ${cost}  ${result.equal}`;
 }

@@ -2,8 +2,7 @@ import { EXIT } from '../exit-codes.ts';
 import { type Verb, examples } from '../verb.ts';
 
 export const verb: Verb = {
-  define: (command) =>
-    void command.addHelpText('after', examples(['The tips of all chains', 'layermill heads'])),
+  define: (command) => void command.addHelpText('after', examples(['The tips of all chains', 'layermill heads'])),
 
   run: async (session) => {
     const { graph } = await session.engine();

@@ -1,95 +1,108 @@
-import { findImage } from '../image-lookup.ts';
+import type { Engine } from '../../engine.ts';
+import type { Image } from '../../graph/image.ts';
+import { decodeConfig } from '../../image/decode-config.ts';
+import { withLayers } from '../../image/history.ts';
 import { humanSize } from '../../reporting/human-size.ts';
+import { fitted, printable } from '../../reporting/printable.ts';
 import { EXIT } from '../exit-codes.ts';
+import { lookUp } from '../lookup.ts';
 import { ago, shortId, table } from '../terminal.ts';
-import { examples, type Verb } from '../verb.ts';
+import { type Verb, examples } from '../verb.ts';
 
-/** One step of the making of an image; `id` is null for steps that made no layer. */
-interface Step {
-  id: string | null;
-  created: string;
-  createdBy: string;
-  size: number;
-  names: string[];
-  comment: string;
+interface Options {
+  platform?: string;
+  trunc: boolean;
 }
 
-/** `layermill history NAME|ID` */
+/** One step of making an image. `id` is the image of its layer; null for a step that made none. Size in bytes. */
+interface Step {
+  id: string | null;
+  created: string | null;
+  createdBy: string;
+  comment: string;
+  names: string[];
+  size: number;
+}
+
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<image>', 'a name or id')
-      .addHelpText('after', examples(['how an image was made', 'layermill history busybox']));
-  },
-  async run(session, [name]) {
+  define: (command) =>
+    void command
+      .argument('<image>', 'a name, an id, or the beginning of an id')
+      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
+      .option('--no-trunc', 'whole ids and commands')
+      .addHelpText('after', examples(['How an image was made, the last step first', 'layermill history busybox'])),
+
+  run: async (session, operands, { platform, trunc }: Options) => {
     const engine = await session.engine();
-    const { id } = await findImage(engine, name!);
-    const steps = await stepsOf(engine, id);
-    if (session.json) {
-      session.out.json(steps);
-      return EXIT.done;
-    }
-    const now = new Date();
-    session.out.line(
-      table(
-        [{ title: 'IMAGE' }, { title: 'CREATED' }, { title: 'CREATED BY' }, { title: 'SIZE', align: 'right' }, { title: 'COMMENT' }],
-        steps.map((step) => [
-          step.id === null ? '' : shortId(step.id),
-          ago(new Date(step.created), now),
-          step.createdBy.length > 60 ? `${step.createdBy.slice(0, 59)}…` : step.createdBy,
-          humanSize(step.size),
-          step.comment,
-        ]),
-      ),
-    );
+    const steps = await stepsOf(engine, await lookUp(engine, operands[0]!, platform), session.signal);
+    if (session.json) session.out.json(steps);
+    else session.out.line(tableOf(steps, trunc));
     return EXIT.done;
   },
 };
 
-/** Newest first, in the order of the chain: times may be equal or wrong. */
-async function stepsOf({ graph, tags }: Awaited<ReturnType<Parameters<Verb['run']>[0]['engine']>>, id: string): Promise<Step[]> {
-  const names = tags.byId();
-  const steps: Step[] = [];
-  for (const image of graph.history(id)) {
-    const config = await graph.configOf(image.id);
-    if (config !== null) return [...steps, ...(await configSteps(graph, image.id, config, names))];
-    steps.push({
-      id: image.id,
-      created: image.created,
-      createdBy: (image.containerConfig.Cmd ?? []).join(' '),
-      size: (await graph.get(image.id)).size,
-      names: names.get(image.id) ?? [],
-      comment: image.comment,
-    });
-  }
-  return steps;
+async function stepsOf(engine: Engine, image: Image, signal: AbortSignal): Promise<Step[]> {
+  const names = engine.tags.byId();
+  const raw = await engine.graph.configOf(image.id);
+  if (raw !== null) return stepsOfConfig(engine, image, raw, names.get(image.id) ?? [], signal);
+  return engine.graph.history(image.id).map((link) => ({
+    id: link.id,
+    created: link.created,
+    createdBy: (link.containerConfig.Cmd ?? []).join(' '),
+    comment: link.comment,
+    names: names.get(link.id) ?? [],
+    size: Math.max(0, link.size),
+  }));
 }
 
-async function configSteps(
-  graph: Awaited<ReturnType<Parameters<Verb['run']>[0]['engine']>>['graph'],
-  id: string,
-  config: Buffer,
-  names: Map<string, string[]>,
+/** The steps that the config tells of, and a step for each layer that it is silent about; newest first. */
+async function stepsOfConfig(
+  { graph }: Engine,
+  image: Image,
+  raw: Buffer,
+  names: string[],
+  signal: AbortSignal,
 ): Promise<Step[]> {
-  const [{ decodeConfig }, { withLayers }] = await Promise.all([
-    import('../../image/decode-config.ts'),
-    import('../../image/history.ts'),
+  const layers = await graph.layersOf(image.id, { signal });
+  const told = withLayers(decodeConfig(raw).history, layers.length);
+  const steps = told.map(({ entry, layer }) => ({
+    id: layer === null ? null : layers[layer]!.id,
+    created: entry.created,
+    createdBy: entry.createdBy ?? '',
+    comment: entry.comment ?? '',
+    names: [],
+    size: layer === null ? 0 : layers[layer]!.size,
+  }));
+  const silent = layers.slice(told.filter(({ layer }) => layer !== null).length);
+  const all: Step[] = [
+    ...steps,
+    ...silent.map(({ id, size }) => ({ id, created: null, createdBy: '', comment: '', names: [], size })),
+  ];
+  const newest = all.at(-1);
+  if (newest !== undefined) newest.names = names;
+  return all.reverse();
+}
+
+function tableOf(steps: readonly Step[], trunc: boolean): string {
+  const now = new Date();
+  const short = (text: string): string => (trunc ? fitted(printable(text), 45) : text);
+  const rows = steps.map((step) => [
+    step.id === null ? '<none>' : trunc ? shortId(step.id) : step.id,
+    step.created === null ? 'N/A' : ago(new Date(step.created), now),
+    short(step.createdBy),
+    humanSize(step.size),
+    short(step.comment),
+    step.names.join(', '),
   ]);
-  const { history } = decodeConfig(config);
-  const layers = await graph.layersOf(id);
-  const steps = withLayers(history, layers.length).map(({ entry, layer }): Step => {
-    const made = layer === null ? undefined : layers[layer];
-    return {
-      id: made?.id ?? null,
-      created: entry.created ?? '',
-      createdBy: entry.createdBy ?? '',
-      size: made?.size ?? 0,
-      names: [],
-      comment: entry.comment ?? '',
-    };
-  });
-  const newestFirst = steps.reverse();
-  const top = newestFirst[0];
-  if (top !== undefined) top.names = names.get(id) ?? [];
-  return newestFirst;
+  return table(
+    [
+      { title: 'IMAGE' },
+      { title: 'CREATED' },
+      { title: 'CREATED BY' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'COMMENT' },
+      { title: 'NAMES' },
+    ],
+    rows,
+  );
 }

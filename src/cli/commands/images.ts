@@ -21,7 +21,10 @@ export const verb: Verb = {
         'after',
         examples(
           ['What is in the store', 'layermill images'],
-          ['The ids of all images without a name', `layermill images --json | jq -r '.[] | select(.names == []) | .id'`],
+          [
+            'The ids of all images without a name',
+            `layermill images --json | jq -r '.[] | select(.names == []) | .id'`,
+          ],
         ),
       ),
 

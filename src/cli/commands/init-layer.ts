@@ -1,16 +1,21 @@
 import { setupInitLayer } from '../../archive/init-layer.ts';
 import { EXIT } from '../exit-codes.ts';
-import { examples, type Verb } from '../verb.ts';
+import { type Verb, examples } from '../verb.ts';
 
-/** `layermill init-layer DIR` */
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<dir>', 'the top directory of a container')
-      .addHelpText('after', examples(['what Docker did before it started a container', 'layermill init-layer rootfs/']));
-  },
-  async run(_session, [dir]) {
-    await setupInitLayer(dir!);
+  define: (command) =>
+    void command
+      .argument('<dir>', 'the root of a container’s file system')
+      .addHelpText(
+        'after',
+        '\nMakes /dev/pts, /proc, /etc/hosts and the other places that a container has mounted, replacing what is there.\n' +
+          examples(['Get a tree ready for a container', 'layermill init-layer rootfs']),
+      ),
+
+  run: async (session, operands) => {
+    const path = operands[0]!;
+    await setupInitLayer(path);
+    if (session.json) session.out.json({ path });
     return EXIT.done;
   },
 };

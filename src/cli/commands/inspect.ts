@@ -1,64 +1,99 @@
-import { configDigestOf, virtualSize } from '../image-lines.ts';
-import { findImage } from '../image-lookup.ts';
+import type { Engine } from '../../engine.ts';
+import type { Image, ImageLayer } from '../../graph/image.ts';
+import { type Digest } from '../../identity/digest.ts';
 import { humanSize } from '../../reporting/human-size.ts';
+import { printable } from '../../reporting/printable.ts';
+import { allImages, configDigestOf, virtualSize } from '../describe.ts';
 import { EXIT } from '../exit-codes.ts';
-import { table } from '../terminal.ts';
-import { examples, type Verb } from '../verb.ts';
+import { lookUp } from '../lookup.ts';
+import { shortId, table } from '../terminal.ts';
+import { type Verb, examples } from '../verb.ts';
 
 interface Options {
   raw?: boolean;
   platform?: string;
 }
 
-/** `layermill inspect NAME|ID` */
+interface Inspection {
+  id: string;
+  names: string[];
+  parent: string | null;
+  created: string;
+  /** Bytes. */
+  size: number;
+  virtualSize: number;
+  configDigest: Digest | null;
+  /** Base first, without the image itself where that only carries the config. */
+  layers: ImageLayer[];
+  /** The config of a content-addressed image, the JSON of an older one. */
+  config: unknown;
+}
+
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<image>', 'a name or id')
-      .option('--raw', "the bytes of the image's config, or of its JSON")
-      .option('--platform <os/arch>', 'which image of a multi-platform name')
-      .addHelpText('after', examples(['everything about an image', 'layermill inspect busybox --json']));
-  },
-  async run(session, [name], given) {
-    const options = given as Options;
-    const engine = await session.engine();
-    const { graph, tags } = engine;
-    const { id } = await findImage(engine, name!, options.platform);
-    const image = await graph.get(id);
-    const raw = (await graph.configOf(id)) ?? (await graph.rawJson(id));
-    if (options.raw === true) {
-      session.out.bytes(raw);
-      return EXIT.done;
-    }
-    const layers = await graph.layersOf(id, { signal: session.signal });
-    const facts = {
-      id,
-      names: tags.byId().get(id) ?? [],
-      parent: image.parent,
-      created: image.created,
-      size: image.size,
-      virtualSize: await virtualSize(graph, id),
-      configDigest: await configDigestOf(graph, id),
-      layers,
-      config: JSON.parse(raw.toString('utf8')) as unknown,
-    };
-    if (session.json) {
-      session.out.json(facts);
-      return EXIT.done;
-    }
-    session.out.line(
-      table(
-        [{ title: 'Id' }, { title: id }],
-        [
-          ['Names', facts.names.join(', ') || '(none)'],
-          ['Parent', facts.parent || '(none)'],
-          ['Created', facts.created],
-          ['Size', `${humanSize(facts.size)} (with everything below: ${humanSize(facts.virtualSize)})`],
-          ['Config', facts.configDigest ?? '(none: a v1 image)'],
-          ...layers.map((layer, index) => [index === 0 ? 'Layers' : '', `${layer.diffId}  ${humanSize(layer.size)}`]),
-        ],
+  define: (command) =>
+    void command
+      .argument('<image>', 'a name, an id, or the beginning of an id')
+      .option('--raw', 'the bytes of its config, exactly')
+      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
+      .addHelpText(
+        'after',
+        examples(
+          ['An image and its layers', 'layermill inspect busybox'],
+          ['The config digest, computed again', 'layermill inspect --raw busybox | sha256sum'],
+        ),
       ),
-    );
+
+  run: async (session, operands, { raw = false, platform }: Options) => {
+    const engine = await session.engine();
+    const image = await lookUp(engine, operands[0]!, platform);
+    const config = await configBytes(engine, image.id);
+    if (raw) {
+      session.out.bytes(config);
+      return EXIT.done;
+    }
+    const inspection = await inspect(engine, image, config, session.signal);
+    if (session.json) session.out.json(inspection);
+    else session.out.line(textOf(inspection));
     return EXIT.done;
   },
 };
+
+async function configBytes({ graph }: Engine, id: string): Promise<Buffer> {
+  return (await graph.configOf(id)) ?? graph.rawJson(id);
+}
+
+async function inspect(engine: Engine, image: Image, config: Buffer, signal: AbortSignal): Promise<Inspection> {
+  const { id, parent, created, size } = image;
+  return {
+    id,
+    names: engine.tags.byId().get(id) ?? [],
+    parent: parent === '' ? null : parent,
+    created,
+    size,
+    virtualSize: virtualSize(await allImages(engine), image),
+    configDigest: configDigestOf(id, await engine.graph.infoOf(id)),
+    layers: await engine.graph.layersOf(id, { signal }),
+    // Checked when the image came.
+    config: JSON.parse(config.toString('utf8')) as unknown,
+  };
+}
+
+function textOf(image: Inspection): string {
+  const { os, architecture, author } = image.config as Record<string, unknown>;
+  const facts: [string, string | null][] = [
+    ['Id', image.id],
+    ['Names', image.names.join(', ') || null],
+    ['Parent', image.parent],
+    ['Created', image.created],
+    ['Platform', typeof os === 'string' && typeof architecture === 'string' ? `${os}/${architecture}` : null],
+    ['Author', typeof author === 'string' && author !== '' ? author : null],
+    ['Size', `${humanSize(image.size)} of ${humanSize(image.virtualSize)} with everything below`],
+    ['Config', image.configDigest],
+    ['Layers', `${image.layers.length}, base first`],
+  ];
+  const lines = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(10)}${printable(value)}`]));
+  const rows = image.layers.map((layer) => [shortId(layer.id), layer.diffId, humanSize(layer.size)]);
+  if (rows.length === 0) return lines.join('\n');
+  const columns = [{ title: 'LAYER' }, { title: 'DIFF ID' }, { title: 'SIZE', align: 'right' }] as const;
+  return `${lines.join('\n')}\n\n${table(columns, rows)}\n\n--json prints the config too.`;
+}

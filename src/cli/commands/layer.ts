@@ -1,85 +1,98 @@
-import { copyFile, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { profileFor } from '../../compression/codecs.ts';
-import type { OutputCompression } from '../../compression/codec.ts';
+import type { CompressionProfile } from '../../compression/codec.ts';
+import type { CompressionSettings } from '../../config/settings.ts';
 import { engineError } from '../../errors/kinds.ts';
-import { errnoOf } from '../../errors/system-error.ts';
 import type { TempArchive } from '../../graph/temp-archive.ts';
+import { humanSize } from '../../reporting/human-size.ts';
+import { printable } from '../../reporting/printable.ts';
+import { UNFINISHED } from '../../streams/atomic-file.ts';
 import { EXIT } from '../exit-codes.ts';
-import { findImage } from '../image-lookup.ts';
-import { parseLevel } from '../level-option.ts';
-import { runTracked } from '../tracked-job.ts';
-import { examples, type Verb } from '../verb.ts';
+import { lookUp } from '../lookup.ts';
+import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
+import type { Session } from '../session.ts';
+import { type Verb, examples } from '../verb.ts';
+import { runTracked } from '../tracked-work.ts';
 
-interface Options {
+interface Options extends PackingOptions {
   output?: string;
-  compression: string;
-  level?: string;
-  reproducible?: boolean;
   platform?: string;
 }
 
-/** `layermill layer ID [-o FILE]` */
+const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
+
 export const verb: Verb = {
-  define(command) {
-    command
-      .argument('<image>', 'a name or id: its top layer')
-      .option('-o, --output <file>', 'write it there instead of to stdout')
-      .option('--compression <how>', 'none, gzip or zstd', 'none')
-      .option('--level <n>', 'how hard to compress')
-      .option('--reproducible', 'the same bytes on every machine (gzip)')
-      .option('--platform <os/arch>', 'which image of a multi-platform name')
-      .addHelpText('after', examples(['list what a layer changes', 'layermill layer app:1 | tar -t']));
-  },
-  async run(session, [name], given) {
-    const options = given as Options;
-    if (options.output === undefined && session.out.isTerminal) {
-      throw engineError('TERMINAL_OUTPUT', 'a layer is not for the terminal; give -o FILE, or redirect the output', {});
-    }
-    const level = parseLevel(options.level);
-    const profile = profileFor({
-      compression: outputCompression(options.compression),
-      ...(level === undefined ? {} : { level }),
-      ...(options.reproducible === undefined ? {} : { reproducible: options.reproducible }),
-    });
+  define: (command) =>
+    void addPackingOptions(
+      command
+        .argument('<image>', 'a name, an id, or the beginning of an id')
+        .option('-o, --output <file>', 'write to a file; otherwise to stdout, never to a terminal'),
+      COMPRESSIONS,
+    )
+      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
+      .addHelpText(
+        'after',
+        '\nThe bytes of a layer that was imported are those that came, and its DiffID is checked every time.\n' +
+          examples(
+            ['What is in the top layer', 'layermill layer busybox | tar tv'],
+            ['Into a file', 'layermill layer 4f2a91c0d3e5 -o layer.tar.zst --compression zstd'],
+          ),
+      ),
+
+  run: async (session, operands, options: Options) => {
+    const profile = profileOf(options, session.settings.compression);
+    const path = options.output === undefined || options.output === '-' ? null : resolve(options.output);
+    checkOutput(session, path);
     const engine = await session.engine();
-    const { id } = await findImage(engine, name!, options.platform);
-    await using archive = await runTracked(session, engine, name!, { type: 'tempLayerArchive', id, compression: profile });
-    if (options.output === undefined) {
-      await pipeline(archive.stream(), session.out.stream, { end: false });
+    const image = await lookUp(engine, operands[0]!, options.platform);
+    const job = { type: 'tempLayerArchive', id: image.id, compression: profile } as const;
+    await using archive = await runTracked(session, engine, operands[0]!, job);
+    if (path === null) {
+      await toStdout(session, archive);
       return EXIT.done;
     }
-    const path = resolve(options.output);
-    await moveTo(archive, path);
+    await toFile(session, archive, path);
+    const { id } = (await engine.graph.layersOf(image.id, { signal: session.signal })).at(-1)!;
     const { diffId, digest, size, compression } = archive;
-    const line = { id, diffId, digest, size, compression, path };
-    if (session.json) session.out.json(line);
-    else session.out.line(`${digest}  ${size} bytes  ${path}`);
+    if (session.json) session.out.json({ id, diffId, digest, size, compression, path });
+    else session.out.line(`${printable(path)}  ${humanSize(size)}  ${compression}  ${diffId}`);
     return EXIT.done;
   },
 };
 
-function outputCompression(text: string): OutputCompression {
-  if (text === 'none' || text === 'gzip' || text === 'zstd') return text;
-  throw engineError('UNSUPPORTED_COMPRESSION', `no compression ${JSON.stringify(text)}; known ones are none, gzip, zstd`, {
-    compression: text,
-  });
+function profileOf(options: PackingOptions, settings: CompressionSettings): CompressionProfile {
+  const { compression = 'none', level, reproducible } = packingOf(options, settings, COMPRESSIONS);
+  return profileFor({ compression, reproducible, ...(level === undefined ? {} : { level }) });
 }
 
-/** Renamed where that is possible, so that a file is there whole or not at all. */
-async function moveTo(archive: TempArchive, path: string): Promise<void> {
+function checkOutput({ json, out }: Session, path: string | null): void {
+  if (path !== null) return;
+  if (json)
+    throw engineError('INVALID_ARGUMENT', '--json needs -o FILE: stdout is the layer itself', { argument: '--json' });
+  if (out.isTerminal) throw engineError('TERMINAL_OUTPUT', 'a layer is not written to a terminal', {});
+}
+
+async function toStdout({ out, signal }: Session, archive: TempArchive): Promise<void> {
   try {
-    await rename(archive.path, path);
+    await pipeline(archive.stream(), out.stream, { signal, end: false });
   } catch (error) {
-    if (errnoOf(error) !== 'EXDEV') throw error;
-    const beside = `${path}.${process.pid}.tmp`;
-    try {
-      await copyFile(archive.path, beside);
-      await rename(beside, path);
-    } catch (failure) {
-      await rm(beside, { force: true });
-      throw failure;
-    }
+    // Whoever read had enough of it.
+    if (!out.isClosed) throw error;
+  }
+}
+
+/** The file appears when it is complete. */
+async function toFile({ signal }: Session, archive: TempArchive, path: string): Promise<void> {
+  const beside = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}`;
+  try {
+    await pipeline(archive.stream(), createWriteStream(beside, { flags: 'wx' }), { signal });
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
   }
 }

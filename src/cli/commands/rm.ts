@@ -66,7 +66,12 @@ async function removeOne(engine: Engine, name: string, options: Required<Options
   if (isFree(engine, named)) await removeChain(engine, named, options.prune, tell);
 }
 
-async function removeById(engine: Engine, name: string, { force, prune }: Required<Options>, tell: Tell): Promise<void> {
+async function removeById(
+  engine: Engine,
+  name: string,
+  { force, prune }: Required<Options>,
+  tell: Tell,
+): Promise<void> {
   const { graph, tags } = engine;
   const { id } = await tags.lookupImage(name);
   const names = tags.byId().get(id) ?? [];
@@ -75,7 +80,9 @@ async function removeById(engine: Engine, name: string, { force, prune }: Requir
     throw engineError('IMAGE_HAS_NAMES', message, { id, names });
   }
   // Asked before its names go, so that a refusal changes nothing; without names `delete` tells whose children they are.
-  if (!graph.hasChildren(id)) for (const untagged of await tags.deleteAll(id)) tell({ untagged });
+  if (names.length > 0 && !graph.hasChildren(id)) {
+    for (const untagged of await tags.deleteAll(id)) tell({ untagged });
+  }
   await removeChain(engine, id, prune, tell);
 }
 

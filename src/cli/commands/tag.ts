@@ -1,4 +1,10 @@
-import { DEFAULT_TAG, imageReference, parseRepositoryTag, validateReference, validateRepository } from '../../identity/reference.ts';
+import {
+  DEFAULT_TAG,
+  imageReference,
+  parseRepositoryTag,
+  validateReference,
+  validateRepository,
+} from '../../identity/reference.ts';
 import { EXIT } from '../exit-codes.ts';
 import { lookUp, refuseReadOnly } from '../lookup.ts';
 import { type Verb, examples } from '../verb.ts';
@@ -38,5 +44,8 @@ export const verb: Verb = {
 /** A name to be given, checked before anything else is done. Throws INVALID_NAME, INVALID_TAG. */
 export function newName(text: string): { repository: string; tag: string } {
   const { repository, reference } = parseRepositoryTag(text);
-  return { repository: validateRepository(repository), tag: validateReference(reference === '' ? DEFAULT_TAG : reference) };
+  return {
+    repository: validateRepository(repository),
+    tag: validateReference(reference === '' ? DEFAULT_TAG : reference),
+  };
 }

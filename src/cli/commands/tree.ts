@@ -1,46 +1,78 @@
-import { EXIT } from '../exit-codes.ts';
+import type { Image } from '../../graph/image.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
+import { allImages } from '../describe.ts';
+import { EXIT } from '../exit-codes.ts';
 import { shortId } from '../terminal.ts';
-import { examples, type Verb } from '../verb.ts';
+import { type Verb, examples } from '../verb.ts';
 
+/** An image with those built on it; `depth` counts from the roots. */
 interface Node {
   id: string;
-  size: number;
+  parent: string | null;
   names: string[];
-  children: Node[];
+  /** Bytes. */
+  size: number;
+  depth: number;
 }
 
-/** `layermill tree` */
 export const verb: Verb = {
-  define(command) {
-    command.addHelpText('after', examples(['who is built on whom', 'layermill tree']));
-  },
-  async run(session) {
-    const { graph, tags } = await session.engine();
-    const names = tags.byId();
-    const nodes = new Map<string, Node>();
-    const parents = new Map<string, string>();
-    for await (const [id, image] of graph.map()) {
-      nodes.set(id, { id, size: image.size, names: names.get(id) ?? [], children: [] });
-      parents.set(id, image.parent);
+  define: (command) =>
+    void command.addHelpText(
+      'after',
+      '\nWith --json a flat list, parents before their children; `depth` counts from the roots.\n' +
+        examples(['Which images share what', 'layermill tree']),
+    ),
+
+  run: async (session) => {
+    const engine = await session.engine();
+    const branches = new Map<string, Image[]>();
+    const images = await allImages(engine);
+    for (const image of images.values()) {
+      const below = images.has(image.parent) ? image.parent : '';
+      branches.set(below, [...(branches.get(below) ?? []), image]);
     }
-    const roots: Node[] = [];
-    for (const [id, node] of nodes) (nodes.get(parents.get(id)!)?.children ?? roots).push(node);
-    if (session.json) session.out.json(roots);
-    else for (const line of drawn(roots)) session.out.line(line);
+    const names = engine.tags.byId();
+    const nodes: Node[] = [];
+    for (const { image, depth, stem } of walk(branches)) {
+      const node = {
+        id: image.id,
+        parent: image.parent || null,
+        names: names.get(image.id) ?? [],
+        size: image.size,
+        depth,
+      };
+      if (session.json) nodes.push(node);
+      else
+        session.out.line(
+          `${stem}${shortId(node.id)}  ${humanSize(node.size)}  ${printable(node.names.join(', '))}`.trimEnd(),
+        );
+    }
+    if (session.json) session.out.json(nodes);
     return EXIT.done;
   },
 };
 
-/** Depth first with a stack of its own: a chain may be deeper than the calls that a thread allows. */
-function* drawn(roots: readonly Node[]): Generator<string> {
-  const stack = [...roots].reverse().map((node, index) => ({ node, indent: '', last: index === 0 }));
-  while (stack.length > 0) {
-    const { node, indent, last } = stack.pop()!;
-    const names = node.names.length === 0 ? '' : ` ${node.names.map(printable).join(', ')}`;
-    yield `${indent}${last ? '└─' : '├─'}${shortId(node.id)} ${humanSize(Math.max(0, node.size))}${names}`;
-    const below = `${indent}${last ? '  ' : '│ '}`;
-    stack.push(...[...node.children].reverse().map((child, index) => ({ node: child, indent: below, last: index === 0 })));
+interface Visit {
+  image: Image;
+  depth: number;
+  /** The lines that lead to it. */
+  stem: string;
+}
+
+/** Depth first, without recursion: chains are as deep as their maker liked. */
+function* walk(branches: ReadonlyMap<string, Image[]>): Generator<Visit> {
+  const visits = (parent: string, depth: number, lead: string): (Visit & { lead: string })[] => {
+    const images = branches.get(parent) ?? [];
+    return images.map((image, index) => {
+      const last = index === images.length - 1;
+      const stem = depth === 0 ? '' : `${lead}${last ? '└─ ' : '├─ '}`;
+      return { image, depth, stem, lead: depth === 0 ? '' : `${lead}${last ? '   ' : '│  '}` };
+    });
+  };
+  const waiting = visits('', 0, '').reverse();
+  for (let visit = waiting.pop(); visit !== undefined; visit = waiting.pop()) {
+    yield visit;
+    waiting.push(...visits(visit.image.id, visit.depth + 1, visit.lead).reverse());
   }
 }

@@ -1,0 +1,54 @@
+import { type Command, Option } from 'commander';
+import type { CompressionSettings } from '../config/settings.ts';
+import { engineError } from '../errors/kinds.ts';
+
+/** How layers are packed, as it is asked for. */
+export interface PackingOptions {
+  compression?: string;
+  level?: string;
+  reproducible?: boolean;
+}
+
+export interface Packing<Compression extends string> {
+  /** Undefined leaves it to the destination. */
+  compression: Compression | undefined;
+  level: number | undefined;
+  reproducible: boolean;
+}
+
+/** Adds the options that decide how layers are packed. */
+export function addPackingOptions(command: Command, compressions: readonly string[]): Command {
+  return command
+    .addOption(new Option('--compression <kind>', 'how layers are packed').choices(compressions))
+    .option('--level <n>', 'gzip 1 to 9 (default 4), zstd 1 to 22 (default 3)')
+    .option('--reproducible', 'the same bytes on every machine; gzip is then about four times as slow');
+}
+
+/** What was asked for, else what the settings say. Throws INVALID_ARGUMENT for a level that nothing is packed with. */
+export function packingOf<const Compression extends string>(
+  options: PackingOptions,
+  settings: CompressionSettings,
+  compressions: readonly Compression[],
+): Packing<Compression> {
+  const named = options.compression ?? settings.default;
+  const compression = compressions.find((known) => known === named);
+  const packs = compression === 'gzip' || compression === 'zstd';
+  if (options.level !== undefined && !packs)
+    throw wrongLevel('--level needs --compression gzip or zstd', options.level);
+  const configured = compression === 'gzip' ? settings.gzipLevel : settings.zstdLevel;
+  const level = options.level === undefined ? configured : wholeNumber(options.level);
+  return {
+    compression,
+    level: level === 'auto' || !packs ? undefined : level,
+    reproducible: options.reproducible ?? settings.reproducible,
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  throw wrongLevel(`--level must be a whole number, not ${JSON.stringify(text)}`, text);
+}
+
+function wrongLevel(message: string, value: string): Error {
+  return engineError('INVALID_ARGUMENT', message, { argument: '--level', value });
+}
