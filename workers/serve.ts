@@ -17,7 +17,8 @@ export function serve(handlers: TaskHandlers): ServeTask {
       cell: new TaskCell(request.cell),
       warn: (code, message, entry) => {
         warningCounts[code] = (warningCounts[code] ?? 0) + 1;
-        if (warnings.length < MAX_WARNINGS) warnings.push(entry === undefined ? { code, message } : { code, message, entry });
+        if (warnings.length < MAX_WARNINGS)
+          warnings.push(entry === undefined ? { code, message } : { code, message, entry });
       },
     };
     return { ...(await outcome(handlers, request, context)), warnings, warningCounts };

@@ -45,7 +45,11 @@ export function startJob<Result>(plan: JobPlan<Result>): JobHandle<Result> {
 
 /** What waits for another job waits outside the queue: inside, it could keep that job out. How that one ends is its own affair. */
 async function ready(before: Promise<unknown> | null, signal: AbortSignal): Promise<void> {
-  if (before !== null) await abortable(before.catch(() => {}), signal);
+  if (before !== null)
+    await abortable(
+      before.catch(() => {}),
+      signal,
+    );
 }
 
 async function perform<Result>(plan: JobPlan<Result>, progress: JobProgress, signal: AbortSignal): Promise<Result> {

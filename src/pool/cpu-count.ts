@@ -47,7 +47,8 @@ export function memoryLimit(read: ReadText = readText): number {
 function groups(controller: string, read: ReadText): string[] {
   const top = join(CGROUPS, controller);
   const paths = [top];
-  for (let path = ownGroup(controller, read); path !== '/' && path !== '.'; path = dirname(path)) paths.push(join(top, path));
+  for (let path = ownGroup(controller, read); path !== '/' && path !== '.'; path = dirname(path))
+    paths.push(join(top, path));
   return paths;
 }
 

@@ -48,11 +48,7 @@ export class Dispatcher implements TaskPool {
     this.#seats = new Budget(options.threads);
   }
 
-  run<Name extends TaskName>(
-    name: Name,
-    input: TaskInput<Name>,
-    options: RunOptions = {},
-  ): Promise<TaskOutput<Name>> {
+  run<Name extends TaskName>(name: Name, input: TaskInput<Name>, options: RunOptions = {}): Promise<TaskOutput<Name>> {
     const output = this.#perform(name, input, options);
     const forget = (): void => void this.#unfinished.delete(output);
     this.#unfinished.add(output);

@@ -42,7 +42,7 @@ describe('run', () => {
     const graph = new FakeGraph();
     let pulled = 0;
     function* jobs() {
-      for (; pulled < 100; ) yield registerJob(`${pulled++}`);
+      for (; pulled < 100;) yield registerJob(`${pulled++}`);
     }
     const events = readAll(coordinate(graph, { io: 2, cpu: 1 }).run(jobs()));
     await graph.untilBegun(2);
@@ -59,7 +59,7 @@ describe('run', () => {
     graph.finishAll();
     let pulled = 0;
     function* jobs() {
-      for (; pulled < 1000; ) yield registerJob(`${pulled++}`);
+      for (; pulled < 1000;) yield registerJob(`${pulled++}`);
     }
     const events = coordinate(graph).run(jobs());
     await events.next();

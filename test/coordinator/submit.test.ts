@@ -86,7 +86,11 @@ describe('submit', () => {
 });
 
 describe('a cancel', () => {
-  const full = async (): Promise<{ graph: FakeGraph; handles: JobHandle<unknown>[]; coordinator: ReturnType<typeof coordinate> }> => {
+  const full = async (): Promise<{
+    graph: FakeGraph;
+    handles: JobHandle<unknown>[];
+    coordinator: ReturnType<typeof coordinate>;
+  }> => {
     const graph = new FakeGraph();
     const coordinator = coordinate(graph, { io: 1, cpu: 1 });
     const handles = await Promise.all(['a', 'b', 'c'].map((id) => coordinator.submit(registerJob(id))));
@@ -111,7 +115,9 @@ describe('a cancel', () => {
     expect(await failureOf(handles[1]!.done)).toMatchObject({ code: 'CANCELLED' });
     await waiting;
     graph.finishAll();
-    await (await waiting).done;
+    await (
+      await waiting
+    ).done;
     expect(graph.begun.map(({ id }) => id)).toEqual(['a', 'c', 'd']);
   });
 

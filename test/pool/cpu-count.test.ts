@@ -9,14 +9,22 @@ describe('usableCores', () => {
   it('is what the machine has where no control group says less', () => {
     expect(usableCores(files({}))).toBe(machine);
     expect(usableCores(files({ '/sys/fs/cgroup/cpu.max': 'max 100000\n' }))).toBe(machine);
-    expect(usableCores(files({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n' }))).toBe(machine);
+    expect(
+      usableCores(
+        files({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1\n', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n' }),
+      ),
+    ).toBe(machine);
   });
 
   it('is the quota of the control group, rounded up, and never none', () => {
     expect(usableCores(files({ '/sys/fs/cgroup/cpu.max': '50000 100000\n' }))).toBe(1);
     expect(usableCores(files({ '/sys/fs/cgroup/cpu.max': '1000 100000\n' }))).toBe(1);
     expect(usableCores(files({ '/sys/fs/cgroup/cpu.max': '110000 100000\n' }))).toBe(Math.min(2, machine));
-    expect(usableCores(files({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '50000\n', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n' }))).toBe(1);
+    expect(
+      usableCores(
+        files({ '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '50000\n', '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n' }),
+      ),
+    ).toBe(1);
   });
 
   it('is the least that the own group and those above it allow', () => {

@@ -23,7 +23,10 @@ describe('serve', () => {
   it('says in JSON what went wrong', async () => {
     const reply = await main(request('mismatch'));
     if (reply.ok) throw new Error('expected a failure');
-    expect(fromWire(JSON.parse(JSON.stringify(reply.error)))).toMatchObject({ code: 'DIFF_ID_MISMATCH', details: { layer: 3 } });
+    expect(fromWire(JSON.parse(JSON.stringify(reply.error)))).toMatchObject({
+      code: 'DIFF_ID_MISMATCH',
+      details: { layer: 3 },
+    });
   });
 
   it('keeps a hundred warnings and counts them all', async () => {

@@ -76,7 +76,7 @@ const SCENARIOS: Record<string, Scenario> = {
     }),
   'out-of-memory': () => {
     const hoard: unknown[] = [];
-    for (;;) hoard.push(new Array(10_000).fill({}));
+    for (;;) hoard.push(Array.from({ length: 10_000 }, () => ({})));
   },
 };
 

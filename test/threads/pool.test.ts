@@ -69,11 +69,11 @@ describe('a thread', () => {
   it('that dies does not lose the tasks behind it', async () => {
     const pool = open();
     const runs = Array.from({ length: 12 }, (_, i) =>
-      i % 4 === 0 ? failure(play(pool, 'exit')).then(({ code }) => code) : play(pool, 'echo', i).then(({ size }) => size),
+      i % 4 === 0
+        ? failure(play(pool, 'exit')).then(({ code }) => code)
+        : play(pool, 'echo', i).then(({ size }) => size),
     );
-    expect(await Promise.all(runs)).toEqual(
-      Array.from({ length: 12 }, (_, i) => (i % 4 === 0 ? 'TASK_CRASHED' : i)),
-    );
+    expect(await Promise.all(runs)).toEqual(Array.from({ length: 12 }, (_, i) => (i % 4 === 0 ? 'TASK_CRASHED' : i)));
   });
 
   it('that cannot load fails every task, instead of leaving them waiting', async () => {

@@ -2,6 +2,7 @@ import type { CreateOptions } from '../../graph/create.ts';
 import type { Image } from '../../graph/image.ts';
 import type { LayerInput } from '../../graph/layer-input.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
+import { warningText } from './warning-text.ts';
 
 /** Makes a new image of a changeset. */
 export interface CreateJob extends CreateOptions {
@@ -12,9 +13,10 @@ export interface CreateJob extends CreateOptions {
 export function runCreate({ graph }: JobTools, job: CreateJob, run: JobRun): Promise<Image> {
   const { signal, report: onProgress } = run;
   const { layer, ...options } = job;
-  return graph.create(layer, { ...options, signal, onProgress, onWarning: (warning) => run.warn(warningText(warning)) });
-}
-
-function warningText({ message, entry }: { message: string; entry?: string }): string {
-  return entry === undefined ? message : `${entry}: ${message}`;
+  return graph.create(layer, {
+    ...options,
+    signal,
+    onProgress,
+    onWarning: (warning) => run.warn(warningText(warning)),
+  });
 }
