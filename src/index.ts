@@ -6,9 +6,9 @@ export type { Compression, CompressionProfile, OutputCompression } from './compr
 export { profileFor } from './compression/codecs.ts';
 export { loadSettings } from './config/load.ts';
 export type { PartialSettings, Settings } from './config/settings.ts';
-export type { Coordinator, SubmitOptions } from './coordinator/coordinator.ts';
+export type { Coordinator } from './coordinator/coordinator.ts';
 export type { Job, JobResults, JobType } from './coordinator/job-list.ts';
-export type { JobEvent, JobHandle, JobProgress } from './coordinator/job.ts';
+export type { JobEvent, JobHandle, JobProgress, SubmitOptions } from './coordinator/job.ts';
 export type { Driver, DriverContext, StagedLayer } from './drivers/driver.ts';
 export { openDriver } from './drivers/registry.ts';
 export { type Engine, type EngineOptions, openEngine } from './engine.ts';

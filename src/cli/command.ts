@@ -101,7 +101,7 @@ function newProgram(texts: Texts): Command {
 const OUTRO = `
 Sources and destinations are written as skopeo writes them: docker-archive:PATH[:REF], oci:PATH[:REF],
 oci-archive:PATH[:REF]. A source may also be a bare path, or - for the standard input.
-Every option can be set in a file (--config) or as a variable: LAYERMILL_THREADS=4.
+Settings may also stand in a file (--config) or in variables such as LAYERMILL_THREADS=4.
 
 Examples:
   $ layermill import image.tar

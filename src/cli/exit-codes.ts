@@ -1,4 +1,4 @@
-import type { ErrorKind } from '../errors/codes.ts';
+import type { ErrorCode, ErrorKind } from '../errors/codes.ts';
 import type { EngineError } from '../errors/engine-error.ts';
 import { hasCode } from '../errors/kinds.ts';
 
@@ -40,26 +40,22 @@ const BY_KIND: Record<ErrorKind, Record<Stage, ExitCode>> = {
   Internal: { before: EXIT.bug, image: EXIT.bug },
 };
 
+/** Codes that mean the same whatever was going on. */
+const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
+  MANIFEST_NOT_PRESERVED: EXIT.mismatch,
+  NO_SPACE: EXIT.resource,
+  TOO_MANY_FILES: EXIT.resource,
+  TASK_OUT_OF_MEMORY: EXIT.resource,
+  LIMIT_EXCEEDED: EXIT.failed,
+  // The store itself says no: no image is tried, whenever it says so.
+  STORE_LOCKED: EXIT.refused,
+  STORE_READ_ONLY: EXIT.refused,
+  STORE_IN_USE: EXIT.refused,
+};
+
 export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {
-  switch (error.code) {
-    case 'MANIFEST_NOT_PRESERVED':
-      return EXIT.mismatch;
-    case 'NO_SPACE':
-    case 'TOO_MANY_FILES':
-    case 'TASK_OUT_OF_MEMORY':
-      return EXIT.resource;
-    case 'LIMIT_EXCEEDED':
-      return EXIT.failed;
-    // The store itself says no: no image is tried, whenever it says so.
-    case 'STORE_LOCKED':
-    case 'STORE_READ_ONLY':
-    case 'STORE_IN_USE':
-      return EXIT.refused;
-    default:
-      break;
-  }
   if (hasCode(error, 'REMOTE_FAILED') && isPermanent(error.details.status)) return EXIT.failed;
-  return BY_KIND[error.kind][stage];
+  return BY_CODE[error.code] ?? BY_KIND[error.kind][stage];
 }
 
 /** An answer that asking again will not change: a client error other than "slow down" and "you took too long". */

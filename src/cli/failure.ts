@@ -37,6 +37,7 @@ export function failureText(error: EngineError, at: FailedAt, withStack: boolean
 
 function stackOf(error: Error): string {
   const own = `${error.name}: ${error.stack ?? error.message}`;
-  if (error.cause === undefined) return own;
-  return `${own}\ncaused by ${error.cause instanceof Error ? stackOf(error.cause) : JSON.stringify(error.cause)}`;
+  const { cause } = error;
+  if (cause instanceof Error) return `${own}\ncaused by ${stackOf(cause)}`;
+  return typeof cause === 'string' ? `${own}\ncaused by ${cause}` : own;
 }

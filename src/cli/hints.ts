@@ -11,6 +11,7 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   STORE_LOCKED: 'try again when it has finished, or wait longer with --lock-timeout SECONDS',
   DIRECTORY_NOT_EMPTY: 'choose a new or an empty directory',
   TERMINAL_OUTPUT: 'write to a file with -o FILE, or pipe the output to another program',
+  FILE_NOT_FOUND: 'check the path; relative ones begin at the current directory',
   IMAGE_NOT_FOUND: '`layermill images --all` lists what is here',
   TAG_NOT_FOUND: '`layermill images` lists the names that are here',
   PARENT_NOT_FOUND: 'register the parent first; `layermill images --all` lists what is here',

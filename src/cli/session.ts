@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Settings } from '../config/settings.ts';
-import { type Engine, openEngine } from '../engine.ts';
+import type { Engine } from '../engine.ts';
 import { asEngineError } from '../errors/wire.ts';
 import { type Logger, createLogger } from '../reporting/logger.ts';
 import { type ProgressDisplay, type ProgressStyle, createProgress } from '../reporting/progress.ts';
@@ -76,7 +76,9 @@ export function openSession(parts: SessionParts): Session {
   };
 }
 
+/** Loaded when a store is needed: help and mistakes are told without it. */
 async function open(settings: Settings, log: Logger, early: EarlyPool | null): Promise<Engine> {
+  const { openEngine } = await import('../engine.ts');
   if (early?.suits(settings) === true) return openEngine(settings, { log, pool: early.pool });
   await early?.pool.close();
   return openEngine(settings, { log });

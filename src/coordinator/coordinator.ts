@@ -5,7 +5,7 @@ import { Budget } from '../streams/byte-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import type { JobTools } from './job-context.ts';
 import { type Job, laneOf, type ResultOf, runJob } from './job-list.ts';
-import type { JobEvent, JobHandle } from './job.ts';
+import type { JobEvent, JobHandle, SubmitOptions } from './job.ts';
 import { type LaneName, Lanes } from './lanes.ts';
 import { Readiness } from './readiness.ts';
 import { type Jobs, runJobs } from './run-jobs.ts';
@@ -22,16 +22,6 @@ export interface CoordinatorOptions {
   /** Bytes of finished layers on the disk at once. */
   spoolBytes: number;
   tempDir: string;
-}
-
-export interface SubmitOptions {
-  signal?: AbortSignal | undefined;
-  /** Higher ones are admitted and run earlier; 0 by default. */
-  priority?: number | undefined;
-  /** Told of the job's id when its work begins. */
-  onStart?: ((id: string) => void) | undefined;
-  /** Told what was odd and went well all the same. */
-  onWarning?: ((message: string) => void) | undefined;
 }
 
 export interface Coordinator {

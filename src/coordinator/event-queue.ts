@@ -6,7 +6,7 @@ export class EventQueue<Event> {
   readonly #unread: Event[] = [];
   readonly #maxUnread: number;
   #ended = false;
-  #failure: unknown = null;
+  #failure: Error | null = null;
   #wakeReader: () => void = () => {};
   #wakeWriter: () => void = () => {};
 
@@ -20,7 +20,7 @@ export class EventQueue<Event> {
   }
 
   /** Nothing comes after this; with `failure` the reader is told at the end. */
-  end(failure: unknown = null): void {
+  end(failure: Error | null = null): void {
     this.#ended = true;
     this.#failure = failure;
     this.#wakeReader();

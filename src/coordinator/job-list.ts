@@ -1,12 +1,20 @@
 import type { Image } from '../graph/image.ts';
 import type { TempArchive } from '../graph/temp-archive.ts';
 import type { JobRun, JobTools } from './job-context.ts';
-import { type CreateJob, runCreate } from './jobs/create.ts';
-import { type ExportedImage, type ExportJob, runExport } from './jobs/export.ts';
-import { type ImportedImage, type ImportJob, runImport } from './jobs/import.ts';
-import { type RegisterJob, runRegister } from './jobs/register.ts';
-import { runTempLayerArchive, type TempLayerArchiveJob } from './jobs/temp-layer-archive.ts';
+import type { CreateJob } from './jobs/create.ts';
+import type { ExportedImage, ExportJob } from './jobs/export.ts';
+import type { ImportedImage, ImportJob } from './jobs/import.ts';
+import type { RegisterJob } from './jobs/register.ts';
+import type { TempLayerArchiveJob } from './jobs/temp-layer-archive.ts';
 import type { LaneName } from './lanes.ts';
+
+interface Jobs {
+  register: RegisterJob;
+  create: CreateJob;
+  tempLayerArchive: TempLayerArchiveJob;
+  import: ImportJob;
+  export: ExportJob;
+}
 
 /** What each type of job gives back. */
 export interface JobResults {
@@ -17,29 +25,30 @@ export interface JobResults {
   export: ExportedImage[];
 }
 
-export type Job = RegisterJob | CreateJob | TempLayerArchiveJob | ImportJob | ExportJob;
-export type JobType = Job['type'];
+export type JobType = keyof Jobs;
+export type Job = Jobs[JobType];
 export type ResultOf<Kind extends Job> = JobResults[Kind['type']];
 
-/** One line a type of job: which lane it runs in, and what it does. */
-const JOBS: {
-  readonly [Type in JobType]: {
-    lane: LaneName;
-    run: (tools: JobTools, job: never, run: JobRun) => Promise<JobResults[Type]>;
-  };
-} = {
-  register: { lane: 'io', run: runRegister },
-  create: { lane: 'io', run: runCreate },
-  tempLayerArchive: { lane: 'cpu', run: runTempLayerArchive },
-  import: { lane: 'io', run: runImport },
-  export: { lane: 'cpu', run: runExport },
+type Run<Type extends JobType> = (tools: JobTools, job: Jobs[Type], run: JobRun) => Promise<JobResults[Type]>;
+
+/** One line a type of job: the lane it runs in, and where its work is, which is loaded when it is first needed. */
+const JOBS: { readonly [Type in JobType]: { lane: LaneName; load: () => Promise<Run<Type>> } } = {
+  register: { lane: 'io', load: async () => (await import('./jobs/register.ts')).runRegister },
+  create: { lane: 'io', load: async () => (await import('./jobs/create.ts')).runCreate },
+  tempLayerArchive: {
+    lane: 'cpu',
+    load: async () => (await import('./jobs/temp-layer-archive.ts')).runTempLayerArchive,
+  },
+  import: { lane: 'io', load: async () => (await import('./jobs/run-import.ts')).runImport },
+  export: { lane: 'cpu', load: async () => (await import('./jobs/run-export.ts')).runExport },
 };
 
 export function laneOf(job: Job): LaneName {
   return JOBS[job.type].lane;
 }
 
-export function runJob<Kind extends Job>(tools: JobTools, job: Kind, run: JobRun): Promise<ResultOf<Kind>> {
-  const entry = JOBS[job.type];
-  return entry.run(tools, job as never, run) as Promise<ResultOf<Kind>>;
+export async function runJob<Kind extends Job>(tools: JobTools, job: Kind, run: JobRun): Promise<ResultOf<Kind>> {
+  // The table says that the work under a type takes jobs of that type; the compiler does not follow it through a union.
+  const work = (await JOBS[job.type].load()) as (tools: JobTools, job: Job, run: JobRun) => Promise<ResultOf<Kind>>;
+  return work(tools, job, run);
 }

@@ -1,6 +1,17 @@
 import type { EngineError } from '../errors/engine-error.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 
+/** How a job is to be run. */
+export interface SubmitOptions {
+  signal?: AbortSignal | undefined;
+  /** Higher ones are admitted and run earlier; 0 by default. */
+  priority?: number | undefined;
+  /** Told of the job's id when its work begins. */
+  onStart?: ((id: string) => void) | undefined;
+  /** Told what was odd and went well all the same. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
 /** What `submit` answers: the job has been admitted. */
 export interface JobHandle<Result> {
   readonly id: string;

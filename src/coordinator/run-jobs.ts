@@ -1,8 +1,7 @@
 import { asEngineError } from '../errors/wire.ts';
 import { abortable, onAbort } from '../streams/abort.ts';
-import type { SubmitOptions } from './coordinator.ts';
 import { EventQueue } from './event-queue.ts';
-import type { JobEvent, JobHandle } from './job.ts';
+import type { JobEvent, JobHandle, SubmitOptions } from './job.ts';
 
 /** Events that may wait for their reader before no more jobs are taken: a slow reader must not make a long list. */
 const MAX_UNREAD = 64;
@@ -42,7 +41,7 @@ async function feed<Job, Result>(
   events: EventQueue<JobEvent<Job, Result>>,
 ): Promise<void> {
   const unfinished = new Set<Promise<void>>();
-  let failure: unknown = null;
+  let failure: Error | null = null;
   try {
     let index = 0;
     for await (const job of untilAborted(jobs, options.signal)) {

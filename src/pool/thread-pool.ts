@@ -86,7 +86,8 @@ class Threads implements Executor {
   /** Resolves when threads that have left the pool have exited: only then is what they wrote nobody's. */
   async #deadAreGone(): Promise<void> {
     const living = new Set(this.#piscina.threads);
-    await Promise.all([...this.#exits].flatMap(([worker, exit]) => (living.has(worker) ? [] : exit)));
+    const dying = [...this.#exits].filter(([worker]) => !living.has(worker));
+    await Promise.all(dying.map(([, exit]) => exit));
   }
 
   /** Threads that die while they load are not started again: a task that waits for one would wait for ever. */

@@ -11,7 +11,7 @@ import { imageReference } from '../../identity/reference.ts';
 import { EXIT } from '../exit-codes.ts';
 import { lookUp, refuseReadOnly } from '../lookup.ts';
 import { type Verb, examples } from '../verb.ts';
-import { watchJob } from '../watch-work.ts';
+import { runTracked } from '../tracked-work.ts';
 import { newName } from './tag.ts';
 
 interface Options {
@@ -61,20 +61,16 @@ export const verb: Verb = {
     const parent = options.parent === undefined ? null : await lookUp(engine, options.parent, options.platform);
     const layer =
       options.rootfs === undefined ? await changeset(operands[0]!) : await tree(engine, options.rootfs, parent!);
-    const job = await engine.coordinator.submit(
-      {
-        type: 'create',
-        layer,
-        parent: parent?.id,
-        comment: options.message,
-        author: options.author,
-        config: imageConfig,
-        containerId: options.container,
-        containerConfig,
-      },
-      { signal: session.signal, onWarning: (message) => session.log.warn(message) },
-    );
-    const image = await watchJob(session, options.tag ?? operands[0] ?? options.rootfs!, job);
+    const image = await runTracked(session, engine, options.tag ?? operands[0] ?? options.rootfs!, {
+      type: 'create',
+      layer,
+      parent: parent?.id,
+      comment: options.message,
+      author: options.author,
+      config: imageConfig,
+      containerId: options.container,
+      containerConfig,
+    });
     if (name !== null) await engine.tags.set(name.repository, name.tag, image.id, true);
     if (session.json) session.out.json(await describe(engine, image, name));
     else session.out.line(image.id);
@@ -101,9 +97,8 @@ async function changeset(path: string): Promise<LayerInput> {
   return { from: 'directory', dir: await realpath(path) };
 }
 
-async function tree({ graph }: Engine, rootfs: string, { id, parent }: Image): Promise<TarSource> {
-  const dir = await realpath(rootfs);
-  return { from: 'tree', dir, parent: await graph.driver.mount(id, parent === '' ? null : parent) };
+async function tree({ graph }: Engine, rootfs: string, parent: Image): Promise<TarSource> {
+  return { from: 'tree', dir: await realpath(rootfs), parent: await graph.mountOf(parent.id) };
 }
 
 async function readConfig(path: string | undefined): Promise<V1Config | undefined> {

@@ -9,7 +9,7 @@ import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { type Verb, examples } from '../verb.ts';
-import { watchJob } from '../watch-work.ts';
+import { runTracked } from '../tracked-work.ts';
 
 interface Options extends PackingOptions {
   to: string;
@@ -56,19 +56,15 @@ export const verb: Verb = {
     // Results must not be mixed with an archive.
     const toStdout = parseLocation(options.to).path === '-';
     const codes: ExitCode[] = [];
-    const job = await engine.coordinator.submit(
-      {
-        type: 'export',
-        names: operands.map(bareId),
-        sink,
-        ...packing,
-        preserveDigests: options.preserveDigests,
-        platform,
-        onImage: (result) => codes.push(tell(session, options.to, result, toStdout)),
-      },
-      { signal: session.signal, onWarning: (message) => session.log.warn(message) },
-    );
-    await watchJob(session, options.to, job);
+    await runTracked(session, engine, options.to, {
+      type: 'export',
+      names: operands.map(bareId),
+      sink,
+      ...packing,
+      preserveDigests: options.preserveDigests,
+      platform,
+      onImage: (result) => codes.push(tell(session, options.to, result, toStdout)),
+    });
     return combineExitCodes(codes);
   },
 };

@@ -14,7 +14,7 @@ import { refuseReadOnly } from '../lookup.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { type Verb, examples } from '../verb.ts';
-import { watchJob } from '../watch-work.ts';
+import { startTracked } from '../tracked-work.ts';
 import { newName } from './tag.ts';
 
 interface Options {
@@ -54,15 +54,26 @@ export const verb: Verb = {
     const checked = checkOptions(operands, options);
     const engine = await session.engine();
     refuseReadOnly(engine);
-    const running: Promise<ExitCode[]>[] = [];
+    const ended: Promise<void>[] = [];
+    const codes: ExitCode[] = [];
     // Submitting waits for room, so no more sources are open than there is work for.
     for (const text of operands) {
       if (session.signal.aborted) break;
-      running.push((await startImport(session, engine, text, checked)).codes);
+      const begun = await begin({ session, engine, options: checked, codes }, text);
+      if (begun !== null) ended.push(begun.ended);
     }
-    return combineExitCodes((await Promise.all(running)).flat());
+    await Promise.all(ended);
+    return combineExitCodes(codes);
   },
 };
+
+interface Import {
+  session: Session;
+  engine: Engine;
+  options: ImportOptions;
+  /** One for each image, and for each source that failed as a whole. */
+  codes: ExitCode[];
+}
 
 function checkOptions(operands: readonly string[], options: Options): ImportOptions {
   if (options.name !== undefined) newName(options.name);
@@ -76,22 +87,27 @@ function checkOptions(operands: readonly string[], options: Options): ImportOpti
   return { ...options, platform: options.platform === undefined ? undefined : parsePlatform(options.platform) };
 }
 
-/** Resolves when the import has begun; its exit codes come when it has ended. */
-async function startImport(
-  session: Session,
-  engine: Engine,
-  text: string,
-  options: ImportOptions,
-): Promise<{ codes: Promise<ExitCode[]> }> {
+/** Resolves when the import has been admitted; null when the source could not be opened, which is told then. */
+async function begin(work: Import, text: string): Promise<{ ended: Promise<void> } | null> {
+  const { session, engine, options, codes } = work;
+  const failed = (error: unknown): void =>
+    void codes.push(session.fail(error, { source: text, ref: null }, stageOf(error)));
   let source: ImageSource;
   try {
     source = await openSource(text, { ...engine.formats, signal: session.signal });
   } catch (error) {
-    return { codes: Promise.resolve([session.fail(error, { source: text, ref: null }, stageOf(error))]) };
+    failed(error);
+    return null;
   }
-  const codes: ExitCode[] = [];
+  const settle = async (done: Promise<unknown>): Promise<void> => {
+    await done.catch(failed);
+    await source.close();
+  };
   try {
-    const job = await engine.coordinator.submit(
+    const running = await startTracked(
+      session,
+      engine,
+      text,
       {
         type: 'import',
         source,
@@ -101,29 +117,13 @@ async function startImport(
         platform: options.platform,
         onImage: (result) => codes.push(tell(session, result)),
       },
-      { signal: session.signal, onWarning: (message) => session.log.warn(message) },
+      await bytesOf(text),
     );
-    return { codes: finish(session, source, text, watchJob(session, text, job, await bytesOf(text)), codes) };
+    return { ended: settle(running.done) };
   } catch (error) {
-    return { codes: finish(session, source, text, Promise.reject(error), codes) };
-  }
-}
-
-async function finish(
-  session: Session,
-  source: ImageSource,
-  text: string,
-  done: Promise<unknown>,
-  codes: ExitCode[],
-): Promise<ExitCode[]> {
-  try {
-    await done;
-  } catch (error) {
-    codes.push(session.fail(error, { source: text, ref: null }, stageOf(error)));
-  } finally {
     await source.close();
+    throw error;
   }
-  return codes;
 }
 
 /** What is not there, or was said wrongly, was not tried. Bytes that were looked at and are no image were. */

@@ -16,7 +16,7 @@ import { lookUp } from '../lookup.ts';
 import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
 import type { Session } from '../session.ts';
 import { type Verb, examples } from '../verb.ts';
-import { watchJob } from '../watch-work.ts';
+import { runTracked } from '../tracked-work.ts';
 
 interface Options extends PackingOptions {
   output?: string;
@@ -49,11 +49,8 @@ export const verb: Verb = {
     checkOutput(session, path);
     const engine = await session.engine();
     const image = await lookUp(engine, operands[0]!, options.platform);
-    const job = await engine.coordinator.submit(
-      { type: 'tempLayerArchive', id: image.id, compression: profile },
-      { signal: session.signal, onWarning: (message) => session.log.warn(message) },
-    );
-    await using archive = await watchJob(session, operands[0]!, job);
+    const job = { type: 'tempLayerArchive', id: image.id, compression: profile } as const;
+    await using archive = await runTracked(session, engine, operands[0]!, job);
     if (path === null) {
       await toStdout(session, archive);
       return EXIT.done;

@@ -3,7 +3,7 @@ import { printable } from '../../reporting/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 import { lookUp } from '../lookup.ts';
 import { type Verb, examples } from '../verb.ts';
-import { watchWork } from '../watch-work.ts';
+import { trackWork } from '../tracked-work.ts';
 
 interface Options {
   platform?: string;
@@ -25,14 +25,14 @@ export const verb: Verb = {
     const [name, dir] = operands as [string, string];
     const engine = await session.engine();
     const { id } = await lookUp(engine, name, platform);
-    const watched = watchWork(session, name);
+    const tracked = trackWork(session, name);
     try {
-      const entries = await engine.graph.unpack(id, dir, watched.options);
+      const entries = await engine.graph.unpack(id, dir, tracked.options);
       if (session.json) session.out.json({ id, path: resolve(dir), entries });
       else session.out.line(`${entries} entries in ${printable(dir)}`);
       return EXIT.done;
     } finally {
-      watched.finish();
+      tracked.finish();
     }
   },
 };

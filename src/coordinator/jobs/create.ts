@@ -2,6 +2,7 @@ import type { CreateOptions } from '../../graph/create.ts';
 import type { Image } from '../../graph/image.ts';
 import type { LayerInput } from '../../graph/layer-input.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
+import { warningText } from './warning-text.ts';
 
 /** Makes a new image of a changeset. */
 export interface CreateJob extends CreateOptions {
@@ -18,8 +19,4 @@ export function runCreate({ graph }: JobTools, job: CreateJob, run: JobRun): Pro
     onProgress,
     onWarning: (warning) => run.warn(warningText(warning)),
   });
-}
-
-function warningText({ message, entry }: { message: string; entry?: string }): string {
-  return entry === undefined ? message : `${entry}: ${message}`;
 }

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
+import type { KeptIndex } from '../../graph/indexes.ts';
 import { digestHex } from '../../identity/digest.ts';
 import type { Platform, SourceIndex } from '../../image/image-source.ts';
-import type { KeptIndex } from '../../graph/indexes.ts';
+import { formatPlatform, hostPlatform, platformMatches } from '../../image/platform.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
-import { tagImage } from './tag-image.ts';
+import type { ImportJob } from './import.ts';
+import { refuseTaken, tagImage } from './tag-image.ts';
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm64: 'arm64', arm: 'arm' };
+type Member = KeptIndex['members'][number];
 
 /** What of an import decides about its indexes. */
 interface IndexJob {
@@ -16,60 +18,60 @@ interface IndexJob {
 }
 
 /** Keeps an index with what came with it, and tags the image that its names mean here. */
-export async function keepIndex(tools: JobTools, job: IndexJob, index: SourceIndex, run: JobRun): Promise<void> {
+export async function importIndex(tools: JobTools, job: ImportJob, index: SourceIndex, run: JobRun): Promise<void> {
   const { graph } = tools;
-  const members = index.members.map(({ digest, platform, configDigest }) => {
-    const id = configDigest === null ? null : digestHex(configDigest);
-    return { digest, platform, id: id !== null && graph.has(id) ? id : null };
-  });
+  const { digest, mediaType, names } = index;
+  const members = index.members.map((member) => knownMember(tools, member));
+  const chosen = chooseMember({ members }, job.platform ?? null);
+  const clobber = job.clobber !== false;
+  if (!clobber && chosen !== null) refuseTaken(tools, names, chosen.id);
   const attachments = job.blobs === 'drop' ? [] : await keepAttachments(tools, index, run);
-  const kept: KeptIndex = { digest: index.digest, mediaType: index.mediaType, members, attachments };
-  const names = job.name === undefined ? index.names : [job.name];
-  await graph.exclusive(() => graph.indexes.keep(names, index.raw, kept));
-  const chosen = chooseMember(kept, job.platform ?? null);
-  if (chosen === null) return;
-  const warnings: string[] = [];
-  for (const name of names) await tagImage(tools, job, name, chosen.id, warnings);
-  if (chosen.why !== null && names.length > 0) warnings.push(`${names.join(', ')} means ${chosen.why}`);
-  for (const warning of warnings) run.warn(warning);
+  for (const name of names) {
+    if (chosen === null)
+      run.warn(`${name} was not tagged: its index has no image here for ${platformText(job.platform)}`);
+    else if (chosen.instead)
+      run.warn(`${name} is its image for ${platformText(chosen.platform)}: it has none for this machine`);
+    const moved = chosen === null ? null : await tagImage(tools, name, chosen.id, clobber);
+    if (moved !== null) run.warn(moved);
+  }
+  await graph.exclusive(() => graph.indexes.keep(names, index.raw, { digest, mediaType, members, attachments }));
 }
 
-/** The image of an index for a platform: the one asked for, else this machine's, else the first that is here. */
-export function chooseMember(index: KeptIndex, wanted: Platform | null): { id: string; why: string | null } | null {
-  const here = index.members.filter((member) => member.id !== null) as (KeptIndex['members'][number] & {
-    id: string;
-  })[];
-  const exact = here.find((member) => matches(member.platform, wanted ?? thisPlatform()));
-  if (exact !== undefined) return { id: exact.id, why: null };
-  if (wanted !== null) return null;
-  const first = here[0];
-  if (first === undefined) return null;
-  const { os = '?', architecture = '?' } = first.platform ?? {};
-  return { id: first.id, why: `the image for ${os}/${architecture}: there is none for this machine` };
+/**
+ * The image of an index for a platform. Without one: that for this machine, else the first that is here, `instead`.
+ * Null when there is none.
+ */
+export function chooseMember(
+  index: Pick<KeptIndex, 'members'>,
+  wanted: Platform | null,
+): { id: string; platform: Platform | null; instead: boolean } | null {
+  const here = index.members.filter((member): member is Member & { id: string } => member.id !== null);
+  const platform = wanted ?? hostPlatform();
+  const exact = here.find((member) => member.platform !== null && platformMatches(platform, member.platform));
+  const found = exact ?? (wanted === null ? here[0] : undefined);
+  return found === undefined ? null : { id: found.id, platform: found.platform, instead: found !== exact };
 }
 
-function matches(platform: Platform | null, wanted: Platform): boolean {
-  if (platform === null || platform.os !== wanted.os || platform.architecture !== wanted.architecture) return false;
-  return wanted.variant === undefined || platform.variant === wanted.variant;
+function knownMember({ graph }: JobTools, { digest, platform, configDigest }: SourceIndex['members'][number]): Member {
+  const id = configDigest === null ? null : digestHex(configDigest);
+  return { digest, platform, id: id !== null && graph.has(id) ? id : null };
 }
 
-function thisPlatform(): Platform {
-  return { os: process.platform, architecture: ARCHITECTURES[process.arch] ?? process.arch };
+function platformText(platform: Platform | null | undefined): string {
+  return platform == null ? 'any platform' : formatPlatform(platform);
 }
 
-async function keepAttachments(
-  { graph, pool }: JobTools,
-  index: SourceIndex,
-  run: JobRun,
-): Promise<KeptIndex['attachments']> {
+async function keepAttachments(tools: JobTools, index: SourceIndex, run: JobRun): Promise<KeptIndex['attachments']> {
+  const { graph, pool } = tools;
   const kept: KeptIndex['attachments'] = [];
   for (const blob of index.attachments) {
     const staging = await graph.mktemp();
     try {
       const to = join(staging.path, 'blob');
-      const { digest, size } = await pool.run('blob.copy', { blob, to }, { signal: run.signal });
-      await graph.blobs.adopt(to, blob.digest ?? digest);
-      kept.push({ digest: blob.digest ?? digest, size });
+      const copied = await pool.run('blob.copy', { blob, to }, { signal: run.signal });
+      const digest = blob.digest ?? copied.digest;
+      await graph.blobs.adopt(to, digest);
+      kept.push({ digest, size: copied.size });
     } finally {
       await staging.remove();
     }

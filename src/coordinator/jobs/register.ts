@@ -2,6 +2,7 @@ import type { Image } from '../../graph/image.ts';
 import type { LayerInput } from '../../graph/layer-input.ts';
 import type { V1Image } from '../../image/v1-compat.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
+import { warningText } from './warning-text.ts';
 
 /** Registers an existing image under its own id. */
 export interface RegisterJob {
@@ -13,11 +14,12 @@ export interface RegisterJob {
 }
 
 export function runRegister({ graph }: JobTools, job: RegisterJob, run: JobRun): Promise<Image> {
+  const { image, layer, json } = job;
   const { signal, report: onProgress } = run;
-  return graph.register(job.image, job.layer, {
-    json: job.json,
+  return graph.register(image, layer, {
+    json,
     signal,
     onProgress,
-    onWarning: ({ message }) => run.warn(message),
+    onWarning: (warning) => run.warn(warningText(warning)),
   });
 }

@@ -1,17 +1,36 @@
-import { parseRepositoryTag } from '../../identity/reference.ts';
+import { engineError } from '../../errors/kinds.ts';
+import { imageReference, parseRepositoryTag } from '../../identity/reference.ts';
 import type { JobTools } from '../job-context.ts';
 
-/** A tag that named another image is moved, and that is said. */
-export async function tagImage(
-  { tags }: JobTools,
-  job: { clobber?: boolean | undefined },
-  name: string,
-  id: string,
-  warnings: string[],
-): Promise<void> {
+/** Refuses, before any work, names that other images have. */
+export function refuseTaken(tools: JobTools, names: readonly string[], id: string): void {
+  for (const name of names) {
+    const taken = tagged(tools, name);
+    if (taken === null || taken === id) continue;
+    const { repository, reference: tag } = parseRepositoryTag(name);
+    const message = `the tag ${name} names another image (${taken.slice(0, 12)}), and tags are not to be moved`;
+    throw engineError('TAG_TAKEN', message, { repository, tag, id: taken });
+  }
+}
+
+/** Gives an image a name. One that named another image is moved, as `docker load` does, and that is what it answers. */
+export async function tagImage(tools: JobTools, name: string, id: string, clobber: boolean): Promise<string | null> {
+  const old = tagged(tools, name);
+  await forgetIndex(tools, name);
+  if (old === id) return null;
   const { repository, reference } = parseRepositoryTag(name);
-  const old = tags.get(repository)?.get(reference);
-  if (old === id) return;
-  await tags.set(repository, reference, id, job.clobber !== false);
-  if (old !== undefined) warnings.push(`the tag ${name} was moved here from image ${old.slice(0, 12)}`);
+  await tools.tags.set(repository, reference, id, clobber);
+  if (old === null) return null;
+  return `${imageReference(repository, reference)} named image ${old.slice(0, 12)} until now`;
+}
+
+function tagged({ tags }: JobTools, name: string): string | null {
+  const { repository, reference } = parseRepositoryTag(name);
+  return tags.get(repository)?.get(reference) ?? null;
+}
+
+/** A name that means one image no longer means the index it once came with. */
+async function forgetIndex({ graph }: JobTools, name: string): Promise<void> {
+  if ((await graph.indexes.of(name)) === null) return;
+  await graph.exclusive(() => graph.indexes.forget(name));
 }
