@@ -1,4 +1,3 @@
-import { asEngineError } from '../errors/wire.ts';
 import { abortable } from '../streams/abort.ts';
 
 /** Hands events over to one reader, in the order they happened; a writer may wait until few of them are unread. */
@@ -43,6 +42,6 @@ export class EventQueue<Event> {
       if (this.#ended) break;
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
     }
-    if (this.#failure !== null) throw asEngineError(this.#failure);
+    if (this.#failure !== null) throw this.#failure;
   }
 }

@@ -9,14 +9,6 @@ import { refuseTaken, tagImage } from './tag-image.ts';
 
 type Member = KeptIndex['members'][number];
 
-/** What of an import decides about its indexes. */
-interface IndexJob {
-  name?: string | undefined;
-  clobber?: boolean | undefined;
-  blobs?: 'keep' | 'drop' | undefined;
-  platform?: Platform | undefined;
-}
-
 /** Keeps an index with what came with it, and tags the image that its names mean here. */
 export async function importIndex(tools: JobTools, job: ImportJob, index: SourceIndex, run: JobRun): Promise<void> {
   const { graph } = tools;
