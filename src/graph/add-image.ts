@@ -8,7 +8,8 @@ import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.t
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
 import { keptWith } from './kept-blob.ts';
 import { prepareLayer } from './layer-input.ts';
-import { type ChainLink, type LayerWorks, LayerWork } from './layer-work.ts';
+import type { ChainLink } from './chain-link.ts';
+import { type LayerWorks, LayerWork } from './layer-work.ts';
 import { removeUnneeded } from './remove.ts';
 import { requireSameLayer } from './same-layer.ts';
 

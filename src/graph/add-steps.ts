@@ -1,7 +1,8 @@
 import type { SourceLayer } from '../image/image-source.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 import type { WorkOptions } from './context.ts';
-import type { ChainLink, LayerWork } from './layer-work.ts';
+import type { ChainLink } from './chain-link.ts';
+import type { LayerWork } from './layer-work.ts';
 
 export interface AddImageOptions extends WorkOptions {
   /** Whether layers that come packed keep their packed bytes. */

@@ -1,18 +1,11 @@
-import type { Digest } from '../identity/digest.ts';
 import { v1JsonOfLayer } from '../image/v1-of-modern.ts';
+import type { ChainLink } from './chain-link.ts';
 import type { GraphContext } from './context.ts';
 import { discardLayer, type FilledLayer } from './fill-layer.ts';
 import { requireSameLayer } from './same-layer.ts';
 
 /** Layers of content-addressed images that are being made, by id: what several imports bring is made once. */
 export type LayerWorks = Map<string, LayerWork>;
-
-/** Which layer it is: its ChainID, that of the layer below (null for a base), and the DiffID that both come from. */
-export interface ChainLink {
-  id: string;
-  parent: string | null;
-  diffId: Digest;
-}
 
 /** A layer that the import which came first makes, for all that need it. Every user releases it in the end. */
 export class LayerWork {

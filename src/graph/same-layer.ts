@@ -1,7 +1,7 @@
 import type { GraphContext, WorkOptions } from './context.ts';
 import { idTaken } from './id-taken.ts';
 import { knownDiffId } from './known-diff-id.ts';
-import type { ChainLink } from './layer-work.ts';
+import type { ChainLink } from './chain-link.ts';
 
 /**
  * Makes sure that an image which is in the store is the layer it is taken for: anybody may have registered something
