@@ -1,0 +1,158 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PART_BYTES } from '../../src/compression/codec.ts';
+import { sha256Digest } from '../../src/identity/digest.ts';
+import { StreamFormatter } from '../../src/reporting/stream-formatter.ts';
+import { codeOf } from '../support/code-of.ts';
+import { sample } from '../support/packed.ts';
+import { dir, file, tar } from '../support/tar-fixture.ts';
+import { openTestStore, type TestStore } from '../support/test-store.ts';
+
+const ID = 'a'.repeat(64);
+const TAR = tar([dir('etc/'), file('etc/motd', 'hello\n'), file('etc/motd', 'again\n')], 7);
+
+describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
+  let store: TestStore;
+  let layer: string;
+  beforeEach(async () => {
+    store = await openTestStore(driver);
+    layer = join(store.root, '..', 'layer.tar');
+    writeFileSync(layer, TAR);
+    await store.graph.register({ id: ID }, layer);
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await store[Symbol.asyncDispose]();
+  });
+  const staged = (): string[] => readdirSync(join(store.root, 'graph/_tmp'));
+
+  test('gives the bytes back that came, in the file and in the stream', async () => {
+    const archive = await store.graph.tempLayerArchive(ID.slice(0, 12), 'none');
+    expect(archive).toMatchObject({ size: TAR.length, digest: sha256Digest(TAR), diffId: sha256Digest(TAR), compression: 'none' });
+    expect(readFileSync(archive.path).equals(TAR)).toBe(true);
+    expect((await buffer(archive.stream())).equals(TAR)).toBe(true);
+    await vi.waitFor(() => expect(staged()).toEqual([]));
+    expect(() => archive.stream()).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  test('packed, its digest is of the file and its DiffID of the tar', async () => {
+    await using archive = await store.graph.tempLayerArchive(ID, 'gzip');
+    const bytes = readFileSync(archive.path);
+    expect(sha256Digest(bytes)).toBe(archive.digest);
+    expect(bytes.length).toBe(archive.size);
+    expect(gunzipSync(bytes).equals(TAR)).toBe(true);
+    expect(archive.diffId).toBe(sha256Digest(TAR));
+  });
+
+  test('read as bytes, closed early, closed twice and never read: the file always goes', async () => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await store.graph.tempLayerArchive(ID)) chunks.push(chunk);
+    expect(Buffer.concat(chunks).equals(TAR)).toBe(true);
+    expect(staged()).toEqual([]);
+
+    for await (const _chunk of await store.graph.tempLayerArchive(ID)) break;
+    expect(staged()).toEqual([]);
+
+    const early = await store.graph.tempLayerArchive(ID);
+    early.stream().destroy();
+    await vi.waitFor(() => expect(staged()).toEqual([]));
+
+    const unread = await store.graph.tempLayerArchive(ID);
+    await Promise.all([unread.close(), unread.close()]);
+    await unread.close();
+    expect(existsSync(unread.path)).toBe(false);
+    expect(staged()).toEqual([]);
+  });
+
+  test('many at once leave no file and no descriptor', async () => {
+    const before = readdirSync('/proc/self/fd').length;
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const stream = (await store.graph.tempLayerArchive(ID)).stream();
+        stream.resume();
+        await finished(stream);
+      }),
+    );
+    await vi.waitFor(() => expect(staged()).toEqual([]));
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before + 2);
+  });
+
+  test('a store that was damaged gives an error, never other bytes', async () => {
+    const { dir: tree } = await store.graph.driver.mount(ID, null);
+    writeFileSync(join(tree, 'etc/motd'), 'AGAIN\n');
+    expect(await codeOf(store.graph.tempLayerArchive(ID, 'none'))).toBe('DIFF_ID_MISMATCH');
+    expect(await codeOf(store.graph.tempLayerArchive(ID, 'gzip'))).toBe('DIFF_ID_MISMATCH');
+    rmSync(join(tree, 'etc/motd'));
+    expect(await codeOf(store.graph.tempLayerArchive(ID, 'none'))).not.toBe('no error');
+    expect(staged()).toEqual([]);
+  });
+
+  test('what is not there', async () => {
+    expect(await codeOf(store.graph.tempLayerArchive('b'.repeat(64)))).toBe('IMAGE_NOT_FOUND');
+    expect(await codeOf(store.graph.tempLayerArchive(''))).toBe('INVALID_ARGUMENT');
+  });
+
+  test('a cancel leaves nothing', async () => {
+    const stop = new AbortController();
+    const making = store.graph.tempLayerArchive(ID, 'zstd', { signal: stop.signal });
+    stop.abort();
+    expect(await codeOf(making)).toBe('CANCELLED');
+    expect(staged()).toEqual([]);
+  });
+
+  test('progress is told as Docker told it', async () => {
+    const output = new PassThrough();
+    const formatter = new StreamFormatter({ json: true });
+    await using archive = await store.graph.tempLayerArchive(ID, 'none', { formatter, output });
+    const start = /"start":(\d+)/.exec(String(output.read()))?.[1];
+    expect(Math.abs(Number(start) - Date.now() / 1000)).toBeLessThan(60);
+    expect(archive.size).toBe(TAR.length);
+  });
+
+  describe('a layer of several parts', () => {
+    const LARGE = tar([file('one', sample(PART_BYTES + 12_345, 1)), file('two', sample(PART_BYTES + 54_321, 2)), file('three', 'x')]);
+    const BIG = 'b'.repeat(64);
+    beforeEach(async () => {
+      writeFileSync(layer, LARGE);
+      await store.graph.register({ id: BIG }, layer);
+    });
+
+    test.each(['none', 'gzip', 'zstd'] as const)('packed with %s is made of parts and is the same', async (compression) => {
+      const run = vi.spyOn(store.pool, 'run');
+      await using archive = await store.graph.tempLayerArchive(BIG, compression);
+      expect(run.mock.calls.filter(([name]) => name === 'layer.part')).toHaveLength(3);
+      const bytes = readFileSync(archive.path);
+      expect(archive).toMatchObject({ size: bytes.length, digest: sha256Digest(bytes), diffId: sha256Digest(LARGE) });
+      if (compression === 'none') expect(bytes.equals(LARGE)).toBe(true);
+      if (compression === 'gzip') expect(gunzipSync(bytes).equals(LARGE)).toBe(true);
+      expect(readdirSync(join(archive.path, '..'))).toEqual(['layer']);
+    });
+
+    test.each(['none', 'gzip'] as const)('with one damaged byte is refused, and no part stays: %s', async (compression) => {
+      const { dir: tree } = await store.graph.driver.mount(BIG, null);
+      const bytes = readFileSync(join(tree, 'two'));
+      bytes[bytes.length - 1]! ^= 1;
+      writeFileSync(join(tree, 'two'), bytes);
+      expect(await codeOf(store.graph.tempLayerArchive(BIG, compression))).toBe('DIFF_ID_MISMATCH');
+      expect(staged()).toEqual([]);
+    });
+  });
+});
+
+test('a store that is read only makes its archives elsewhere', async () => {
+  await using store = await openTestStore('vfs');
+  const layer = join(store.root, '..', 'layer.tar');
+  writeFileSync(layer, TAR);
+  await store.graph.register({ id: ID }, layer);
+  await using readOnly = await openTestStore('vfs', { root: store.root, readOnly: true });
+  await using archive = await readOnly.graph.tempLayerArchive(ID, 'none');
+  expect(archive.path.startsWith(store.root)).toBe(false);
+  expect(readdirSync(join(store.root, 'graph/_tmp'))).toEqual([]);
+  await archive.close();
+  expect(existsSync(archive.path)).toBe(false);
+});
