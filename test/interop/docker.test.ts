@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Digest } from '../../src/identity/digest.ts';
 import { DockerDaemon } from '../support/docker-daemon.ts';
 import { dockerArchiveFiles, writeArchiveFile } from '../support/image-fixture.ts';
 import { oddImage } from '../support/odd-image.ts';
@@ -57,16 +58,6 @@ describe.skipIf(reason !== '')('docker-archives, with the Docker daemon', () => 
     if (compression === 'none') daemon.docker('image', 'rm', NAME);
   });
 
-  it('docker load takes an archive of the old kind', () => {
-    const path = at('legacy.tar');
-    layermill(store, 'export', NAME, '--to', `docker-archive:${path}`, '--legacy');
-    daemon.docker('image', 'rm', NAME);
-    daemon.docker('load', '--input', path);
-    expect(dockerLayers(NAME)).toEqual(diffIds);
-    daemon.docker('image', 'rm', NAME);
-    daemon.docker('load', '--input', at('ours-none.tar'));
-  });
-
   it('what docker saves imports with the same digests', () => {
     daemon.docker('save', '--output', at('saved.tar'), NAME);
     expectSameAsDocker(at('saved.tar'), NAME);
@@ -80,5 +71,14 @@ describe.skipIf(reason !== '')('docker-archives, with the Docker daemon', () => 
     daemon.docker('save', '--output', at('made.tar'), 'interop/made:1', NAME);
     expectSameAsDocker(at('made.tar'), 'interop/made:1');
     expectSameAsDocker(at('made.tar'), NAME);
+  });
+
+  it('docker load takes an archive of the old kind', () => {
+    const path = at('legacy.tar');
+    layermill(store, 'export', NAME, '--to', `docker-archive:${path}`, '--legacy');
+    daemon.docker('image', 'rm', '--force', NAME);
+    daemon.docker('load', '--input', path);
+    // The head is an image of its own there, with an empty layer.
+    expect(dockerLayers(NAME)).toEqual([...diffIds, sha256Digest(Buffer.alloc(1024))]);
   });
 });

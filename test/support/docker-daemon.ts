@@ -15,12 +15,10 @@ export class DockerDaemon {
 
   private constructor() {
     const log = openSync(this.#log, 'w');
-    const args = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid', '--storage-driver', 'overlay2'];
-    const off = ['--iptables=false', '--ip6tables=false', '--bridge=none'];
-    this.#daemon = spawn('dockerd', [...args, ...off, '--host', this.#host], {
-      cwd: this.root,
-      stdio: ['ignore', log, log],
-    });
+    const at = (name: string): string => join(this.root, name);
+    const where = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '--host', this.#host];
+    const what = ['--storage-driver', 'overlay2', '--iptables=false', '--ip6tables=false', '--bridge=none'];
+    this.#daemon = spawn('dockerd', [...where, ...what], { stdio: ['ignore', log, log] });
   }
 
   /** Resolves when the daemon answers. */
@@ -34,7 +32,7 @@ export class DockerDaemon {
         await setTimeout(500);
       }
     }
-    const log = readFileSync(daemon.#log, 'utf8');
+    const log = readFileSync(daemon.#log, 'utf8').split('\n').slice(-20).join('\n');
     await daemon.stop();
     throw new Error(`dockerd does not answer:\n${log}`);
   }
