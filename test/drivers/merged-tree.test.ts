@@ -9,7 +9,7 @@ import { DRIVER_NAMES, openDriver } from '../../src/drivers/registry.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { layerId } from '../suites/driver.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
+import { inlinePool } from '../support/test-store.ts';
 import { dir, file, hardlink, symlink, tar } from '../support/tar-fixture.ts';
 import { viewTree } from '../support/view-tree.ts';
 
@@ -64,7 +64,7 @@ describe('the merged tree is the same on every driver', () => {
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'layermill-merged-'));
-    pool = createInlineTasks();
+    pool = inlinePool();
   });
   afterEach(async () => {
     await pool.close();

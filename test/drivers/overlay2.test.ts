@@ -20,7 +20,7 @@ import { openOverlay2 } from '../../src/drivers/overlay2.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { commitLayer, driverSuite, layerId } from '../suites/driver.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
+import { inlinePool } from '../support/test-store.ts';
 
 driverSuite('overlay2', openOverlay2);
 
@@ -35,7 +35,7 @@ describe('overlay2', () => {
   beforeEach(async () => {
     // A colon, a comma and a backslash would each end a path in mount options.
     home = join(mkdtempSync(join(tmpdir(), 'layermill-overlay-')), 'a:b,c\\d');
-    pool = createInlineTasks();
+    pool = inlinePool();
     driver = await openOverlay2({ home, pool, readOnly: false });
   });
   afterEach(async () => {

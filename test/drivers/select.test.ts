@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DRIVER_NAMES, openDriver } from '../../src/drivers/registry.ts';
 import { defaultDriver } from '../../src/drivers/select.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
+import { inlinePool } from '../support/test-store.ts';
 
 describe('the driver of a new store', () => {
   it.each([
@@ -21,7 +21,7 @@ describe('the driver of a new store', () => {
 
 describe('openDriver', () => {
   it.each(['aufs', '', 'toString', '__proto__'])('refuses %j and says which drivers there are', async (name) => {
-    const pool = createInlineTasks();
+    const pool = inlinePool();
     await expect(openDriver(name, { home: '/nowhere', pool, readOnly: true })).rejects.toMatchObject({
       code: 'DRIVER_UNKNOWN',
       details: { driver: name, known: ['overlay2', 'vfs'] },

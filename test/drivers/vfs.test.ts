@@ -6,7 +6,7 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import { openVfs } from '../../src/drivers/vfs.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { commitLayer, driverSuite, layerId } from '../suites/driver.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
+import { inlinePool } from '../support/test-store.ts';
 
 driverSuite('vfs', openVfs);
 
@@ -17,7 +17,7 @@ describe('vfs', () => {
 
   beforeEach(async () => {
     home = mkdtempSync(join(tmpdir(), 'layermill-vfs-'));
-    pool = createInlineTasks();
+    pool = inlinePool();
     driver = await openVfs({ home, pool, readOnly: false });
   });
   afterEach(async () => {

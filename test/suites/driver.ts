@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver, DriverContext, StageOptions, StagedLayer } from '../../src/drivers/driver.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
+import { inlinePool } from '../support/test-store.ts';
 import { viewTree } from '../support/view-tree.ts';
 
 export type OpenDriver = (context: DriverContext) => Promise<Driver>;
@@ -44,7 +44,7 @@ export function driverSuite(label: string, open: OpenDriver): void {
 
     beforeEach(async () => {
       root = mkdtempSync(join(tmpdir(), 'layermill-driver-'));
-      pool = createInlineTasks();
+      pool = inlinePool();
       driver = await open({ home: `${root}/home`, pool, readOnly: false });
     });
     afterEach(async () => {
@@ -318,14 +318,14 @@ export async function commitLayer(
   }
 }
 
-async function collect(list: AsyncIterable<string>): Promise<string[]> {
+export async function collect(list: AsyncIterable<string>): Promise<string[]> {
   const found: string[] = [];
   for await (const id of list) found.push(id);
   return found.sort();
 }
 
 /** What a tar entry for the root does to it. */
-function describeRoot(dir: string, mode: number): void {
+export function describeRoot(dir: string, mode: number): void {
   chmodSync(dir, mode);
   utimesSync(dir, 1_000_000_000, 1_000_000_000);
 }
