@@ -27,9 +27,14 @@ export async function writeOuterArchive(
   const archive = pack();
   const sorted = members.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   await Promise.all([
-    pipeline(archive, to, { end: false, ...(signal === undefined ? {} : { signal }) }),
+    pipeline(chunksOf(archive), to, { end: false, ...(signal === undefined ? {} : { signal }) }),
     addMembers(archive, sorted).catch((error: Error) => archive.destroy(error)),
   ]);
+}
+
+/** Piped as a stream, the archive would end `to` in spite of what the pipeline was told. */
+async function* chunksOf(archive: Pack): AsyncGenerator<Buffer> {
+  yield* archive as AsyncIterable<Buffer>;
 }
 
 async function addMembers(archive: Pack, members: readonly OuterMember[]): Promise<void> {

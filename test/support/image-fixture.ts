@@ -29,12 +29,18 @@ export interface FixtureImage {
 /** Files of an archive or a directory by path; null is a directory, a string a symbolic link. */
 export type FixtureFiles = Map<string, Buffer | string | null>;
 
+/** A layer with the files given; the same files give the same bytes. */
+export function fixtureLayer(files: Record<string, string>, compression: OutputCompression = 'none'): FixtureLayer {
+  const bytes = tar(Object.entries(files).map(([name, content]) => file(name, content)));
+  return packedLayer(bytes, compression);
+}
+
 export function packedLayer(bytes: Buffer, compression: OutputCompression = 'none'): FixtureLayer {
   const stored = pack(bytes, compression);
   return { tar: bytes, stored, diffId: sha256Digest(bytes), digest: sha256Digest(stored), compression };
 }
 
-function pack(bytes: Buffer, compression: OutputCompression): Buffer {
+export function pack(bytes: Buffer, compression: OutputCompression): Buffer {
   if (compression === 'none') return bytes;
   const chunks: Buffer[] = [];
   const encoder = sequentialEncoder(profileFor({ compression }), (chunk) => chunks.push(Buffer.from(chunk)));
@@ -74,6 +80,36 @@ export function dockerArchiveFiles(images: FixtureImage[]): FixtureFiles {
     };
   });
   files.set('manifest.json', json(manifest));
+  return files;
+}
+
+/** An image of the time before content addresses. */
+export interface FixtureV1Image {
+  id: string;
+  parent?: string;
+  layer?: Buffer;
+  json?: Record<string, unknown>;
+}
+
+/** An id that is easy to tell from others: `v1Id('a')` is 64 times `a`. */
+export function v1Id(digit: string): string {
+  return digit.repeat(64);
+}
+
+/** The members of an archive as Docker wrote them before 1.10. */
+export function legacyArchiveFiles(
+  images: FixtureV1Image[],
+  repositories?: Record<string, Record<string, string>>,
+): FixtureFiles {
+  const files: FixtureFiles = new Map();
+  for (const { id, parent, layer, json: fields } of images) {
+    const document = { id, ...(parent === undefined ? {} : { parent }), created: '2014-05-08T09:10:11Z', ...fields };
+    files.set(`${id}/`, null);
+    files.set(`${id}/VERSION`, Buffer.from('1.0'));
+    files.set(`${id}/json`, json(document));
+    files.set(`${id}/layer.tar`, layer ?? tar([file(`made-by-${id[0]}`, id)]));
+  }
+  if (repositories !== undefined) files.set('repositories', json(repositories));
   return files;
 }
 
@@ -143,12 +179,12 @@ export function named(descriptor: FixtureDescriptor, refName: string, containerd
   };
 }
 
-function json(value: unknown): Buffer {
+export function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
 /** The files as one tar, in the order of the map. */
-function archiveOf(files: FixtureFiles): Buffer {
+export function archiveOf(files: FixtureFiles): Buffer {
   const members = [...files].map(([name, content]) => {
     if (content === null) return dir(name);
     return typeof content === 'string' ? symlink(name, content) : file(name, content);

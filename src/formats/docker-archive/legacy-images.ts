@@ -11,6 +11,8 @@ import { memberInvalid, type Members } from '../members.ts';
 import { taggedName } from '../names.ts';
 import type { Selection } from '../selection.ts';
 
+const CIRCLE = 'its parents go round in a circle';
+
 /** An archive of Docker before 1.10: a directory `<id>/{json,layer.tar}` for each v1 image, and `repositories`. */
 export function isLegacyArchive(members: Members): boolean {
   return imageDirectories(members).some(isImageId);
@@ -27,22 +29,27 @@ export async function* readLegacyImages(
 ): AsyncGenerator<SourceItem> {
   const ids = imageDirectories(archive.members);
   const tags = await readTags(archive, context);
-  const { parents, broken } = await readParents(archive, ids, context);
-  const wanted = choose(parents, tags, selection);
-  const reached = new Set<string>();
+  const family = await readFamily(archive, ids, context);
+  const wanted = choose(family.parents, tags, selection);
   for (const [ref, id, names] of wanted) {
     try {
-      yield await readImage(archive, { ref, id, names: names.map(taggedName) }, { parents, broken, reached }, context);
+      yield await readImage(archive, { ref, id, names: names.map(taggedName) }, family, context);
     } catch (error) {
       yield brokenImage(ref, error);
     }
   }
-  if (selection !== null) return;
+  if (selection === null) yield* strays(family, wanted);
+}
+
+/** What no image leads to and is broken itself, or hangs in a circle: it has children, and no head above it. */
+function* strays({ parents, broken }: Family, wanted: Wanted): Generator<SourceItem> {
+  const reached = new Set<string>();
+  for (const [, head] of wanted) {
+    for (let id: string | null = head; id !== null && !reached.has(id); id = parents.get(id) ?? null) reached.add(id);
+  }
   for (const [id, error] of broken) if (!reached.has(id)) yield { kind: 'broken', ref: id, error };
-  // What nothing led to has children and no head above it: it hangs in a circle.
   for (const id of parents.keys()) {
-    if (!reached.has(id))
-      yield { kind: 'broken', ref: id, error: chainInvalid(id, 'its parents go round in a circle') };
+    if (!reached.has(id)) yield { kind: 'broken', ref: id, error: chainInvalid(id, CIRCLE) };
   }
 }
 
@@ -61,7 +68,11 @@ async function readTags(archive: ArchiveFile, context: FormatContext): Promise<M
   const namesOf = new Map<string, string[]>();
   if (raw === null) return namesOf;
   for (const [repository, tags] of decodeRepositories(raw, context.documents)) {
-    for (const [tag, id] of tags) namesOf.set(id, [...(namesOf.get(id) ?? []), `${repository}:${tag}`]);
+    for (const [tag, id] of tags) {
+      const names = namesOf.get(id) ?? [];
+      names.push(`${repository}:${tag}`);
+      namesOf.set(id, names);
+    }
   }
   return namesOf;
 }
@@ -72,7 +83,7 @@ interface Family {
   broken: Map<string, EngineError>;
 }
 
-async function readParents(archive: ArchiveFile, ids: string[], context: FormatContext): Promise<Family> {
+async function readFamily(archive: ArchiveFile, ids: string[], context: FormatContext): Promise<Family> {
   const parents = new Map<string, string | null>();
   const broken = new Map<string, EngineError>();
   for (const id of ids) {
@@ -115,15 +126,14 @@ function choose(parents: Family['parents'], tags: Map<string, string[]>, selecti
 async function readImage(
   archive: ArchiveFile,
   image: { ref: string; id: string; names: string[] },
-  { parents, broken, reached }: Family & { reached: Set<string> },
+  { parents, broken }: Family,
   context: FormatContext,
 ): Promise<LegacyImage> {
   const limit = (context.documents ?? DEFAULT_DOCUMENT_LIMITS).layers;
   const chain: LegacyLayer[] = [];
   const seen = new Set<string>();
   for (let id: string | null = image.id; id !== null; id = parents.get(id) ?? null) {
-    reached.add(id);
-    if (seen.has(id)) throw chainInvalid(id, 'its parents go round in a circle');
+    if (seen.has(id)) throw chainInvalid(id, CIRCLE);
     seen.add(id);
     if (broken.has(id)) throw broken.get(id)!;
     if (!parents.has(id)) throw chainInvalid(id, 'it is named as an image or a parent, but is not in the archive');

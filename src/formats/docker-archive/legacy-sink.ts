@@ -1,3 +1,4 @@
+import type { EngineError } from '../../errors/engine-error.ts';
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
@@ -39,14 +40,16 @@ export async function openLegacySink(path: string, ref: string | null, context: 
       for (const name of asked === null ? image.names : [asked]) names.push([name, head]);
       return { manifestDigest: null };
     },
-    putIndex: () => {
-      throw engineError('INVALID_ARGUMENT', 'a legacy archive has no place for a multi-platform index', {
-        argument: path,
-      });
-    },
+    putIndex: () => Promise.reject(noPlaceForIndex()),
     commit: () => writeArchive(path, members(images, names, blobs), blobs, context),
     close: () => blobs.remove(),
   };
+}
+
+function noPlaceForIndex(): EngineError {
+  return engineError('INVALID_ARGUMENT', 'a legacy archive has no place for a multi-platform index', {
+    argument: 'legacy',
+  });
 }
 
 /** Answers the id of the image itself. */

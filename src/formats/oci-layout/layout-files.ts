@@ -1,5 +1,6 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import type { EngineError } from '../../errors/engine-error.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { errnoOf } from '../../errors/system-error.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../../identity/digest.ts';
@@ -40,12 +41,17 @@ async function locate(root: string, name: string): Promise<{ path: string; lengt
     path = await realpath(join(root, name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
+    if (errnoOf(error) === 'ELOOP') throw unusable(name, 'its links go round in circles');
     throw error;
   }
+  if (!path.startsWith(root + sep)) throw unusable(name, 'it is a link that leaves the layout');
   const stat = await lstat(path);
-  if (path.startsWith(root + sep) && stat.isFile()) return { path, length: stat.size };
-  const problem = stat.isFile() ? 'it is a link that leaves the layout' : 'it is no regular file';
-  throw engineError('ARCHIVE_INVALID', `${JSON.stringify(name)} of the layout is not usable: ${problem}`, {
+  if (!stat.isFile()) throw unusable(name, 'it is no regular file');
+  return { path, length: stat.size };
+}
+
+function unusable(name: string, problem: string): EngineError {
+  return engineError('ARCHIVE_INVALID', `${JSON.stringify(name)} of the layout is not usable: ${problem}`, {
     member: name,
   });
 }

@@ -1,0 +1,6 @@
+import { formatSuite } from '../suites/format.ts';
+
+formatSuite({ transport: 'docker-archive', isArchive: true, keepsManifests: true });
+formatSuite({ transport: 'docker-archive', isArchive: true, keepsManifests: false, options: { legacy: true } });
+formatSuite({ transport: 'oci', isArchive: false, keepsManifests: true });
+formatSuite({ transport: 'oci-archive', isArchive: true, keepsManifests: true });
