@@ -119,7 +119,7 @@ function globalOptions(): Option[] {
     new Option('--threads <n>', 'worker threads (default: the cores of the cgroup)'),
     new Option('--config <file>', 'a settings file, or a profile: fast, reproducible, small, untrusted'),
     new Option('--json', 'print results as JSON'),
-    new Option('--format <form>', 'text or json (the same as --json)'),
+    new Option('--format <form>', 'json is the same as --json').choices(['text', 'json']),
     new Option('--progress <style>', 'auto, bar, plain, json or none; on stderr'),
     new Option('-q, --quiet', 'no progress and no warnings'),
     new Option('--log-level <level>', 'error, warn, info or debug'),

@@ -7,6 +7,8 @@ export class Output {
   readonly isTerminal: boolean;
   readonly #stream: Writable;
   #failure: Error | null = null;
+  /** What is done around each write. */
+  #around: (write: () => void) => void = (write) => write();
 
   constructor(stream: Writable & { isTTY?: boolean }) {
     this.#stream = stream;
@@ -19,6 +21,11 @@ export class Output {
   /** True when nobody reads any more. */
   get isClosed(): boolean {
     return this.#failure !== null && errnoOf(this.#failure) === 'EPIPE';
+  }
+
+  /** On a terminal, bars below the results must make room for each. */
+  writeThrough(around: (write: () => void) => void): void {
+    if (this.isTerminal) this.#around = around;
   }
 
   line(text: string): void {
@@ -47,6 +54,6 @@ export class Output {
   }
 
   #send(piece: string | Uint8Array): void {
-    if (this.#failure === null) this.#stream.write(piece);
+    if (this.#failure === null) this.#around(() => this.#stream.write(piece));
   }
 }

@@ -49,6 +49,7 @@ export function openSession(parts: SessionParts): Session {
       return parts.errors.rows;
     },
   });
+  out.writeThrough((write) => progress.above(write));
   const log = createLogger({ ...settings.log, write: (line) => progress.line(line) });
   const tell = (thrown: unknown, at: FailedAt, stage: Stage): ExitCode => {
     const error = asEngineError(thrown);

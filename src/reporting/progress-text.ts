@@ -11,7 +11,7 @@ export interface Tracked {
 export interface Snapshot {
   running: ({ label: string } & Tracked)[];
   finished: number;
-  /** Images in all, when that is known. */
+  /** How many there are in all, when that is known. */
   expected: number | null;
   /** Of finished and running images together; the total is null while one of them does not know its own. */
   bytes: number;
@@ -66,10 +66,11 @@ export function plainLine(snapshot: Snapshot): string {
 
 function summary({ finished, expected, bytes, totalBytes, rate, secondsLeft }: Snapshot): string {
   const parts = [
-    expected === null ? `${finished} ${finished === 1 ? 'image' : 'images'} done` : `${finished}/${expected} images`,
+    expected === null ? `${finished} done` : `${finished} of ${expected} done`,
     totalBytes === null ? humanSize(bytes) : `${humanSize(bytes)} of ${humanSize(totalBytes)}`,
   ];
-  if (rate !== null) parts.push(`${humanSize(rate)}/s`);
+  // More digits would only flicker.
+  if (rate !== null) parts.push(`${humanSize(Number(rate.toPrecision(2)))}/s`);
   if (secondsLeft !== null) parts.push(`${shortDuration(secondsLeft)} left`);
   return parts.join(', ');
 }

@@ -4,7 +4,7 @@ import { parsePlatform } from '../../image/platform.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
 import { EXIT, type ExitCode, combineExitCodes } from '../exit-codes.ts';
-import { bareId } from '../lookup.ts';
+import { bareId, lookUp } from '../lookup.ts';
 import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
@@ -51,6 +51,8 @@ export const verb: Verb = {
     const packing = packingOf(options, session.settings.compression, COMPRESSIONS);
     const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
     const engine = await session.engine();
+    // Before the destination is opened, which may make a directory.
+    for (const name of operands) await lookUp(engine, name, options.platform);
     const context = { ...engine.formats, signal: session.signal };
     const sink = await openSink(options.to, context, { legacy: options.legacy });
     // Results must not be mixed with an archive.

@@ -54,6 +54,7 @@ export const verb: Verb = {
     const checked = checkOptions(operands, options);
     const engine = await session.engine();
     refuseReadOnly(engine);
+    session.progress.expect(operands.length);
     const ended: Promise<void>[] = [];
     const codes: ExitCode[] = [];
     // Submitting waits for room, so no more sources are open than there is work for.
