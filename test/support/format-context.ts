@@ -7,7 +7,7 @@ import type { FormatContext } from '../../src/formats/context.ts';
 import { openSource } from '../../src/formats/transports.ts';
 import type { SourceItem } from '../../src/image/image-source.ts';
 import { openSystem } from '../../src/system/select.ts';
-import { createInlineTasks } from './inline-tasks.ts';
+import { inlinePool } from './test-store.ts';
 
 /** What sources and sinks are opened with in tests, and a directory of its own for them. */
 export interface FormatLab extends AsyncDisposable {
@@ -22,7 +22,7 @@ export interface FormatLab extends AsyncDisposable {
 export function openFormatLab(overrides: Partial<FormatContext> = {}): FormatLab {
   const dir = mkdtempSync(join(tmpdir(), 'layermill-formats-'));
   const tempDir = mkdtempSync(join(tmpdir(), 'layermill-spools-'));
-  const pool = createInlineTasks();
+  const pool = inlinePool();
   const context: FormatContext = { pool, system: openSystem(), tempDir, limits: DEFAULT_LIMITS, ...overrides };
   const close = async (): Promise<void> => {
     await pool.close();
