@@ -5,17 +5,19 @@ import { type Snapshot, type Tracked, barFrame, jsonLine, plainLine } from './pr
 export interface ProgressDisplay {
   /** Shows an image until the returned function is called. `sample` is asked at every drawing. */
   track(label: string, sample: () => Tracked): () => void;
-  /** Says how many images there will be. */
-  expect(images: number): void;
+  /** Says how many there will be. */
+  expect(count: number): void;
   /** Writes a line of text without tearing a bar. */
   line(text: string): void;
+  /** Lets something else write to the same terminal without tearing a bar. */
+  above(write: () => void): void;
   /** Takes the bars away. Nothing is drawn afterwards; lines still are. */
   close(): void;
 }
 
 export interface ProgressOutput {
   write: (text: string) => void;
-  /** Size of the terminal, as now. */
+  /** Size of the terminal, as now; 0 where it does not say. */
   columns?: number | undefined;
   rows?: number | undefined;
 }
@@ -38,6 +40,7 @@ function silent(output: ProgressOutput): ProgressDisplay {
     track: () => () => {},
     expect: () => {},
     line: (text) => output.write(`${text}\n`),
+    above: (write) => write(),
     close: () => {},
   };
 }
@@ -75,13 +78,17 @@ class Display implements ProgressDisplay {
     return () => this.#finish(item);
   }
 
-  expect(images: number): void {
-    this.#expected = images;
+  expect(count: number): void {
+    this.#expected = count;
   }
 
   line(text: string): void {
+    this.above(() => this.#output.write(`${text}\n`));
+  }
+
+  above(write: () => void): void {
     this.#erase();
-    this.#output.write(`${text}\n`);
+    write();
     if (this.#style === 'bar' && this.#timer !== undefined) this.#draw();
   }
 
@@ -113,7 +120,7 @@ class Display implements ProgressDisplay {
   }
 
   #drawBars(snapshot: Snapshot): void {
-    const lines = barFrame(snapshot, this.#output.columns ?? 80, this.#output.rows ?? 24);
+    const lines = barFrame(snapshot, this.#output.columns || 80, this.#output.rows || 24);
     // Up to the first line, each line anew, and whatever is left below of a longer frame goes.
     const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
     this.#output.write(`${up}${lines.map((text) => `${text}\u001b[K\n`).join('')}\u001b[J`);

@@ -22,10 +22,17 @@ function screenOf(text: string): string[] {
   return lines;
 }
 
-function display(style: ProgressStyle, columns = 80): { progress: ProgressDisplay; written: () => string } {
+interface Lab {
+  progress: ProgressDisplay;
+  written: () => string;
+  write: (piece: string) => void;
+}
+
+function display(style: ProgressStyle, columns = 80, rows = 24): Lab {
   let text = '';
-  const output = { write: (piece: string) => void (text += piece), columns, rows: 24 };
-  return { progress: createProgress(style, output, () => Date.now()), written: () => text };
+  const write = (piece: string): void => void (text += piece);
+  const output = { write, columns, rows };
+  return { progress: createProgress(style, output, () => Date.now()), written: () => text, write };
 }
 
 /** Runs with a clock that moves only when told. */
@@ -52,7 +59,7 @@ describe('bars on a terminal', () => {
       const [first, second, all] = screenOf(written());
       expect(first).toMatch(/^busybox:latest \[=+>\s+\] 1 MB\/4 MB$/);
       expect(second).toMatch(/^alpine:3 {7}\[>\s+\] 0 B\/1 MB$/);
-      expect(all).toBe('0/2 images, 1 MB of 5 MB, 1 MB/s, 4s left');
+      expect(all).toBe('0 of 2 done, 1 MB of 5 MB, 1 MB/s, 4s left');
       progress.close();
     }));
 
@@ -84,6 +91,26 @@ describe('bars on a terminal', () => {
       ]);
       progress.close();
       expect(screenOf(written()).join('|')).toBe('layermill: warning: one|layermill: warning: two|');
+    }));
+
+  it('make room for what others write to the terminal', () =>
+    withClock((pass) => {
+      const { progress, written, write } = display('bar');
+      progress.track('a', () => ({ bytes: 1, totalBytes: null }));
+      pass(100);
+      progress.above(() => write('a result\n'));
+      progress.close();
+      expect(screenOf(written()).join('|')).toBe('a result|');
+    }));
+
+  it('are drawn on a terminal that does not say its size', () =>
+    withClock((pass) => {
+      const { progress, written } = display('bar', 0, 0);
+      progress.track('a', () => ({ bytes: 1, totalBytes: null }));
+      progress.track('b', () => ({ bytes: 1, totalBytes: null }));
+      pass(100);
+      expect(screenOf(written()).filter((line) => line !== '')).toHaveLength(3);
+      progress.close();
     }));
 
   it('fit the terminal, however many images run and however long their names are', () =>
@@ -118,9 +145,7 @@ describe('lines elsewhere', () => {
       pass(5100);
       finish();
       pass(20_000);
-      expect(written()).toBe(
-        'layermill: 0 images done, 5 MB of 10 MB (a)\nlayermill: 0 images done, 5 MB of 10 MB, 0 B/s (a)\n',
-      );
+      expect(written()).toBe('layermill: 0 done, 5 MB of 10 MB (a)\nlayermill: 0 done, 5 MB of 10 MB, 0 B/s (a)\n');
       progress.close();
     }));
 });
