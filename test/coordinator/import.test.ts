@@ -1,0 +1,350 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ImportedImage } from '../../src/coordinator/jobs/import.ts';
+import { chainIds, digestHex } from '../../src/identity/digest.ts';
+import type { ImageSource, SourceItem } from '../../src/image/image-source.ts';
+import { hostPlatform } from '../../src/image/platform.ts';
+import { failureOf } from '../support/fake-graph.ts';
+import {
+  dockerArchiveFiles,
+  type FixtureImage,
+  fixtureImage,
+  fixtureLayer,
+  FixtureLayout,
+  legacyArchiveFiles,
+  named,
+  packedLayer,
+  v1Id,
+  writeArchiveFile,
+  writeDirectory,
+} from '../support/image-fixture.ts';
+import { type JobLab, openJobLab } from '../support/job-lab.ts';
+
+const base = fixtureLayer({ 'etc/base': 'base' });
+const top = fixtureLayer({ 'etc/top': 'top' });
+const broken = packedLayer(fixtureLayer({ 'etc/broken': 'x'.repeat(5000) }).tar.subarray(0, 2000));
+
+const first = fixtureImage([base], { names: ['first:1'] });
+const second = fixtureImage([base, top], { names: ['second:1', 'also:2'] });
+const third = fixtureImage([base, broken], { names: ['third:1'] });
+
+const idOf = (image: FixtureImage): string => digestHex(image.configDigest);
+const layerIds = (image: FixtureImage): string[] => chainIds(image.layers.map(({ diffId }) => diffId)).map(digestHex);
+const archive = (lab: JobLab, ...images: FixtureImage[]): string =>
+  writeArchiveFile(
+    join(lab.formats.dir, `${images.map(({ names }) => names[0]).join()}.tar`),
+    dockerArchiveFiles(images),
+  );
+
+function good(results: ImportedImage[]): (ImportedImage & { error: null })[] {
+  for (const { error } of results) if (error !== null) throw error;
+  return results as (ImportedImage & { error: null })[];
+}
+
+describe('import', () => {
+  it('registers every image, shares layers, and tags at the end', async () => {
+    await using lab = await openJobLab();
+    const results = good(await lab.import(archive(lab, first, second)));
+    expect(results.map(({ ref, id, names, layers }) => ({ ref, id, names, layers }))).toEqual([
+      { ref: 'first:1', id: idOf(first), names: first.names, layers: 1 },
+      { ref: 'second:1', id: idOf(second), names: second.names, layers: 2 },
+    ]);
+    expect(results[0]).toMatchObject({
+      configDigest: first.configDigest,
+      equal: 'same config and DiffIDs',
+      warnings: [],
+    });
+    expect(results.reduce((sum, { registered }) => sum + registered, 0)).toBe(2);
+    expect(results.reduce((sum, { reused }) => sum + reused, 0)).toBe(1);
+    expect(await lab.contents()).toEqual({
+      [idOf(first)]: ['first:1'],
+      [idOf(second)]: ['also:2', 'second:1'],
+      [layerIds(second)[0]!]: [],
+      [layerIds(second)[1]!]: [],
+    });
+    expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('does nothing twice', async () => {
+    await using lab = await openJobLab();
+    const path = archive(lab, second);
+    await lab.import(path);
+    const before = await lab.contents();
+    expect(good(await lab.import(path))[0]).toMatchObject({ registered: 0, reused: 2, warnings: [] });
+    expect(await lab.contents()).toEqual(before);
+  });
+
+  it('keeps good images when another one of the source is bad', async () => {
+    await using lab = await openJobLab();
+    const told: string[] = [];
+    const results = await lab.import(archive(lab, first, third, second), { onImage: ({ ref }) => void told.push(ref) });
+    expect(results.map(({ ref, error }) => [ref, error?.code])).toEqual([
+      ['first:1', undefined],
+      ['third:1', 'TAR_TRUNCATED'],
+      ['second:1', undefined],
+    ]);
+    expect(told.sort()).toEqual(['first:1', 'second:1', 'third:1']);
+    expect(Object.keys(await lab.contents()).sort()).toEqual([idOf(first), idOf(second), ...layerIds(second)].sort());
+    expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('leaves nothing of an image that is bad', async () => {
+    await using lab = await openJobLab();
+    await lab.import(archive(lab, third));
+    expect(await lab.contents()).toEqual({});
+    expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('moves a tag and says so', async () => {
+    await using lab = await openJobLab();
+    await lab.import(archive(lab, first));
+    const other = fixtureImage([top], { names: ['first:1'] });
+    const [result] = good(await lab.import(archive(lab, other)));
+    expect(result!.warnings).toEqual([`first:1 named image ${idOf(first).slice(0, 12)} until now`]);
+    expect(lab.warnings).toEqual([`first:1: first:1 named image ${idOf(first).slice(0, 12)} until now`]);
+    expect((await lab.contents())[idOf(other)]).toEqual(['first:1']);
+  });
+
+  it('refuses to move a tag when told not to, before any work', async () => {
+    await using lab = await openJobLab();
+    await lab.import(archive(lab, first));
+    const before = await lab.contents();
+    const other = fixtureImage([top], { names: ['first:1'] });
+    const [result] = await lab.import(archive(lab, other), { clobber: false });
+    expect(result!.error).toMatchObject({
+      code: 'TAG_TAKEN',
+      details: { repository: 'first', tag: '1', id: idOf(first) },
+    });
+    expect(await lab.contents()).toEqual(before);
+    good(await lab.import(archive(lab, first), { clobber: false }));
+  });
+
+  it('is over, with nothing unfinished left, when it is cancelled', async () => {
+    await using lab = await openJobLab();
+    const abort = new AbortController();
+    const source: ImageSource = {
+      ...sourceOf([]),
+      async *images() {
+        yield modern(first, lab);
+        abort.abort();
+        yield modern(second, lab);
+      },
+    };
+    const { done } = await lab.coordinator.submit({ type: 'import', source }, { signal: abort.signal });
+    expect(await failureOf(done)).toMatchObject({ code: 'CANCELLED' });
+    expect(Object.keys(await lab.contents())).not.toContain(idOf(second));
+    expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('reads the next image of a source only when there is room for it', async () => {
+    await using lab = await openJobLab({ jobs: 1 });
+    let pulled = 0;
+    let done = 0;
+    const source: ImageSource = {
+      ...sourceOf([]),
+      async *images() {
+        for (const image of [first, second, first, second]) {
+          pulled++;
+          yield modern(image, lab);
+        }
+      },
+    };
+    await lab.import(source, {
+      onImage: () => {
+        done++;
+        expect(pulled - done).toBeLessThanOrEqual(1);
+      },
+    });
+    expect(done).toBe(4);
+  });
+
+  it('fails when what it tells its caller fails, and not the process', async () => {
+    await using lab = await openJobLab();
+    const tell = (): never => {
+      throw new Error('the caller has a bug');
+    };
+    await expect(lab.import(archive(lab, first, second), { onImage: tell })).rejects.toThrow('the caller has a bug');
+  });
+});
+
+describe('import of a legacy archive', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map(v1Id) as [string, string, string];
+
+  it('registers the chain under its own ids', async () => {
+    await using lab = await openJobLab();
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a }], { old: { '1': b } });
+    const [result] = good(await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files)));
+    expect(result).toMatchObject({ id: b, configDigest: null, layers: 2, registered: 2, names: ['old:1'] });
+    expect(await lab.contents()).toEqual({ [a]: [], [b]: ['old:1'] });
+  });
+
+  it('keeps what another image needs of a chain that fails, and nothing else', async () => {
+    await using lab = await openJobLab();
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a, layer: broken.tar }, { id: c, parent: a }], {
+      bad: { '1': b },
+      good: { '1': c },
+    });
+    const results = await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
+    expect(results.filter(({ error }) => error !== null)).toHaveLength(1);
+    expect(await lab.contents()).toEqual({ [a]: [], [c]: ['good:1'] });
+  });
+
+  it('leaves nothing of a chain that fails at its top', async () => {
+    await using lab = await openJobLab();
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a, layer: broken.tar }], { bad: { '1': b } });
+    await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
+    expect(await lab.contents()).toEqual({});
+    expect(await lab.leftovers()).toEqual([]);
+  });
+});
+
+describe('import with a name', () => {
+  it('gives it to the only image, instead of all its own', async () => {
+    await using lab = await openJobLab();
+    const [result] = good(await lab.import(archive(lab, second), { name: 'docker.io/library/mine' }));
+    expect(result!.names).toEqual(['mine:latest']);
+    expect((await lab.contents())[idOf(second)]).toEqual(['mine:latest']);
+  });
+
+  it('refuses several images, and registers none', async () => {
+    await using lab = await openJobLab();
+    const error = await failureOf(lab.import(archive(lab, first, second), { name: 'mine' }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument: 'name', value: 'mine' } });
+    expect(await lab.contents()).toEqual({});
+  });
+
+  it('refuses a name that is none, and registers nothing', async () => {
+    await using lab = await openJobLab();
+    expect(await failureOf(lab.import(archive(lab, first), { name: 'not a name:1' }))).toMatchObject({
+      kind: 'InvalidInput',
+    });
+    expect(await lab.contents()).toEqual({});
+  });
+
+  it('gives it to an index, not to its images', async () => {
+    await using lab = await openJobLab();
+    const { path } = multiPlatform(lab);
+    good(await lab.import(path, { name: 'mine:2' }));
+    expect(lab.store.tags.repositories).toEqual(new Map([['mine', new Map([['2', idOf(here)]])]]));
+  });
+});
+
+const host = hostPlatform();
+const here = fixtureImage([fixtureLayer({ here: 'h' }, 'gzip')], { config: { architecture: host.architecture } });
+const there = fixtureImage([fixtureLayer({ there: 't' }, 'gzip')], { config: { architecture: 's390x' } });
+
+function multiPlatform(lab: JobLab, images = [there, here]): { path: string; digest: string } {
+  const layout = new FixtureLayout();
+  const members = images.map((image) => ({
+    ...layout.image(image),
+    platform: { os: 'linux', architecture: image === here ? host.architecture : 's390x' },
+  }));
+  const statement = layout.manifest({
+    config: layout.blob(Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+    artifactType: 'application/vnd.example.statement',
+    layers: [],
+  });
+  const index = layout.index([...members, { ...statement, platform: { os: 'unknown', architecture: 'unknown' } }]);
+  layout.list([named(index, 'multi:1', 'docker.io/library/multi:1')]);
+  return {
+    path: `oci:${writeDirectory(join(lab.formats.dir, `layout-${images.length}`), layout.files)}`,
+    digest: index.digest,
+  };
+}
+
+describe('import of an index', () => {
+  it('imports all its images, keeps it, and tags the one for this machine', async () => {
+    await using lab = await openJobLab();
+    const { path, digest } = multiPlatform(lab);
+    const results = good(await lab.import(path));
+    expect(results.map(({ id, equal }) => ({ id, equal }))).toEqual(
+      [there, here].map((image) => ({ id: idOf(image), equal: 'identical bytes: manifest, config and layers' })),
+    );
+    expect((await lab.contents())[idOf(here)]).toEqual(['multi:1']);
+    expect(lab.warnings).toEqual([]);
+    const kept = await lab.store.graph.indexes.of('multi:1');
+    expect(kept).toMatchObject({ digest, members: [{ id: idOf(there) }, { id: idOf(here) }, { id: null }] });
+    for (const attachment of kept!.attachments) expect(await lab.store.graph.blobs.has(attachment.digest)).toBe(true);
+    expect(kept!.attachments.length).toBeGreaterThan(0);
+  });
+
+  it('tags the image for the platform asked for', async () => {
+    await using lab = await openJobLab();
+    good(await lab.import(multiPlatform(lab).path, { platform: { os: 'linux', architecture: 's390x' } }));
+    expect((await lab.contents())[idOf(there)]).toEqual(['multi:1']);
+  });
+
+  it('tags the first image when there is none for this machine, and says so', async () => {
+    await using lab = await openJobLab();
+    good(await lab.import(multiPlatform(lab, [there]).path));
+    expect((await lab.contents())[idOf(there)]).toEqual(['multi:1']);
+    expect(lab.warnings.join()).toContain('linux/s390x');
+  });
+
+  it('tags nothing when the platform asked for is not there, and says so', async () => {
+    await using lab = await openJobLab();
+    good(await lab.import(multiPlatform(lab).path, { platform: { os: 'plan9', architecture: 'mips' } }));
+    expect(lab.store.tags.byId().size).toBe(0);
+    expect(lab.warnings.join()).toContain('plan9/mips');
+  });
+
+  it('is forgotten when its name is given to something else', async () => {
+    await using lab = await openJobLab();
+    await lab.import(multiPlatform(lab).path);
+    await lab.import(archive(lab, fixtureImage([base], { names: ['multi:1'] })));
+    expect(await lab.store.graph.indexes.of('multi:1')).toBeNull();
+  });
+
+  it('refuses to move a tag when told not to, as a result of its own', async () => {
+    await using lab = await openJobLab();
+    await lab.import(archive(lab, fixtureImage([base], { names: ['multi:1'] })));
+    const results = await lab.import(multiPlatform(lab).path, { clobber: false });
+    expect(results.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'TAG_TAKEN']);
+    expect(await lab.store.graph.indexes.of('multi:1')).toBeNull();
+  });
+
+  it('promises identical bytes only of what is kept', async () => {
+    await using lab = await openJobLab();
+    const results = good(await lab.import(multiPlatform(lab).path, { blobs: 'drop' }));
+    expect(new Set(results.map(({ equal }) => equal))).toEqual(new Set(['same config and DiffIDs']));
+  });
+});
+
+function sourceOf(items: SourceItem[]): ImageSource {
+  return {
+    transport: 'test',
+    location: 'here',
+    async *images() {
+      yield* items;
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function modern(image: FixtureImage, lab: JobLab): SourceItem {
+  const path = archive(lab, image);
+  const raw = dockerArchiveFiles([image]);
+  // The layers lie in the archive one after the other, each behind a header block.
+  let offset = 0;
+  const places = new Map<string, number>();
+  for (const [name, content] of raw) {
+    if (!Buffer.isBuffer(content)) continue;
+    places.set(name, offset + 512);
+    offset += 512 + Math.ceil(content.length / 512) * 512;
+  }
+  return {
+    kind: 'modern',
+    ref: image.names[0]!,
+    names: image.names,
+    config: image.config,
+    configDigest: image.configDigest,
+    platform: null,
+    layers: image.layers.map(({ diffId, digest, stored }) => ({
+      diffId,
+      blob: { path, offset: places.get(`${digestHex(digest)}/layer.tar`)!, length: stored.length },
+      mediaType: null,
+    })),
+    manifest: null,
+    warnings: [],
+  };
+}

@@ -1,0 +1,3 @@
+import { register } from 'tsx/esm/api';
+register();
+export default (await import('./tasks.ts')).main;
