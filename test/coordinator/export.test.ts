@@ -18,8 +18,8 @@ import {
   writeArchiveFile,
   writeDirectory,
 } from '../support/image-fixture.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
 import { type JobLab, openJobLab } from '../support/job-lab.ts';
+import { inlinePool } from '../support/test-store.ts';
 
 const base = fixtureLayer({ 'etc/base': 'base' }, 'gzip');
 const top = fixtureLayer({ 'etc/top': 'top' }, 'zstd');
@@ -118,7 +118,7 @@ describe('export', () => {
   );
 
   it('makes each distinct layer once', async () => {
-    const pool = createInlineTasks();
+    const pool = inlinePool();
     const ran: string[] = [];
     const counting: TaskPool = {
       threads: pool.threads,

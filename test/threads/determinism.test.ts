@@ -10,11 +10,11 @@ import type { TempArchive } from '../../src/graph/temp-archive.ts';
 import { digestHex, sha256Digest } from '../../src/identity/digest.ts';
 import { createThreadPool } from '../../src/pool/thread-pool.ts';
 import { openSystem } from '../../src/system/select.ts';
-import { createInlineTasks } from '../support/inline-tasks.ts';
 import { type JobLab, openJobLab } from '../support/job-lab.ts';
 import { pack } from '../support/image-fixture.ts';
 import { seeded } from '../support/random.ts';
 import { file, tar } from '../support/tar-fixture.ts';
+import { inlinePool } from '../support/test-store.ts';
 import { viewTree } from '../support/view-tree.ts';
 
 const entry = new URL('../support/crashing/workers/main.dev.mjs', import.meta.url).href;
@@ -144,7 +144,7 @@ describe('three hundred mixed jobs', () => {
   let expected: Outcome;
 
   beforeAll(async () => {
-    await using lab = await openJobLab({ pool: createInlineTasks() });
+    await using lab = await openJobLab({ pool: inlinePool() });
     expected = await perform(lab, jobs, true);
     expect(expected.failures).toEqual({});
     expect(Object.keys(expected.images)).toHaveLength((JOBS / 5) * 4);
