@@ -1,12 +1,16 @@
-import { EEXIST, EISDIR, ENOENT, ENOTDIR, EPERM, check } from '../system/errno.ts';
+import { mkdir } from 'node:fs/promises';
+import { fromSystemError } from '../errors/system-error.ts';
+import { check, EEXIST, ENOENT } from '../system/errno.ts';
 import { openSystem } from '../system/select.ts';
-import { type Dir, S_IFDIR, S_IFMT, type System } from '../system/system.ts';
-import { splitPath } from './paths.ts';
+import { type Bytes, type Dir, S_IFDIR, S_IFMT, type System } from '../system/system.ts';
+import { join, splitPath } from './paths.ts';
 
 const MODE = 0o755;
 
-/** What a container's mount points and generated files need to be there; the text is the target of a link. */
-const WANTED: readonly (readonly [path: string, kind: 'dir' | 'file' | 'link', target?: string])[] = [
+type Kind = 'dir' | 'file' | 'link';
+
+/** What a container's runtime mounts over or writes to; the text is the target of a link. */
+const MOUNT_POINTS: readonly (readonly [path: Bytes, kind: Kind, target?: Bytes])[] = [
   ['dev/pts', 'dir'],
   ['dev/shm', 'dir'],
   ['proc', 'dir'],
@@ -21,71 +25,62 @@ const WANTED: readonly (readonly [path: string, kind: 'dir' | 'file' | 'link', t
 ];
 
 /**
- * Prepares the top layer of a container: `/dev/pts`, `/proc`, empty `/etc/hosts` and their like. Files and links in
- * their place are removed, also where a directory is needed, so that an image cannot lead the writes elsewhere; real
- * directories stay. Nothing outside `dir` is touched.
+ * Prepares `dir`, made when missing, as the layer between an image and a container: directories, empty files (0755, as
+ * Docker made them) and a link where the runtime mounts. Files and links in their places are replaced, and so are links
+ * on the way, so that nothing outside `dir` is ever touched; directories that are there stay as they are.
  */
-export function setupInitLayer(dir: string): Promise<void> {
-  return new Promise((resolve) => {
-    prepare(dir);
-    resolve();
-  });
-}
-
-function prepare(dir: string): void {
-  const system = openSystem();
+export async function setupInitLayer(dir: string, system: System = openSystem()): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: MODE });
+  } catch (error) {
+    throw fromSystemError(error) ?? error;
+  }
   const root = check(system.openRoot(Buffer.from(dir).toString('latin1')), 'open', dir);
   try {
-    for (const [path, kind, target] of WANTED) place(system, root, path, kind, target ?? '');
+    for (const [path, kind, target] of MOUNT_POINTS) {
+      const { dir: parentPath, base } = splitPath(path);
+      inParent(system, root, parentPath, (parent) => replace(system, parent, base, kind, target ?? ''));
+    }
   } finally {
     system.closeDir(root);
   }
 }
 
-function place(system: System, root: Dir, path: string, kind: 'dir' | 'file' | 'link', target: string): void {
-  const { dir, base } = splitPath(path);
-  const parent = dir === '' ? root : realDirectory(system, root, dir);
+/** Every parent is the root or directly in it. */
+function inParent(system: System, root: Dir, path: Bytes, work: (parent: Dir) => void): void {
+  if (path === '') return work(root);
+  replace(system, root, path, 'dir', '');
+  const parent = check(system.openDir(root, path, 'refuse'), 'open', join(root.path, path));
   try {
-    if (kind === 'dir') {
-      closeUnless(system, realDirectory(system, parent, base), root);
-      return;
-    }
-    removeFile(system, parent, base);
-    if (kind === 'link') ignoreExisting(system.symlink(target, parent, base), path);
-    else makeFile(system, parent, base, path);
+    work(parent);
   } finally {
-    closeUnless(system, parent, root);
+    system.closeDir(parent);
   }
 }
 
-/** A directory that is really there: what is no directory makes room for it. */
-function realDirectory(system: System, parent: Dir, name: string): Dir {
+function replace(system: System, parent: Dir, name: Bytes, kind: Kind, target: Bytes): void {
+  const path = join(parent.path, name);
+  const removed = system.unlink(parent, name);
   const stat = system.lstat(parent, name);
-  if (typeof stat === 'number' || (stat.mode & S_IFMT) !== S_IFDIR) {
-    if (typeof stat !== 'number') check(system.unlink(parent, name), 'unlink', name);
-    check(system.mkdir(parent, name, MODE), 'mkdir', name);
-    check(system.setMode(parent, name, MODE), 'chmod', name);
+  if (stat === -ENOENT) return make(system, parent, name, kind, target);
+  const isDir = (check(stat, 'stat', path).mode & S_IFMT) === S_IFDIR;
+  // unlink never removes a directory; anything else that is still here would not let itself be replaced.
+  if (!isDir) check(removed < 0 ? removed : -EEXIST, 'unlink', path);
+}
+
+/** Modes are set once more: those given when something is made depend on the umask. */
+function make(system: System, parent: Dir, name: Bytes, kind: Kind, target: Bytes): void {
+  const path = join(parent.path, name);
+  switch (kind) {
+    case 'dir':
+      check(system.mkdir(parent, name, MODE), 'mkdir', path);
+      break;
+    case 'file':
+      system.close(check(system.createFile(parent, name, MODE), 'create', path));
+      break;
+    case 'link':
+      check(system.symlink(target, parent, name), 'symlink', path);
+      return;
   }
-  return check(system.openDir(parent, name, 'refuse'), 'open', name);
-}
-
-function removeFile(system: System, parent: Dir, name: string): void {
-  const result = system.unlink(parent, name);
-  if (result < 0 && ![-ENOENT, -EISDIR, -EPERM, -ENOTDIR].includes(result)) check(result, 'unlink', name);
-}
-
-function makeFile(system: System, parent: Dir, name: string, path: string): void {
-  const fd = system.createFile(parent, name, MODE);
-  if (fd === -EEXIST) return;
-  check(fd, 'open', path);
-  check(system.setFileMode(fd, MODE), 'chmod', path);
-  system.close(fd);
-}
-
-function ignoreExisting(result: number, path: string): void {
-  if (result !== -EEXIST) check(result, 'symlink', path);
-}
-
-function closeUnless(system: System, dir: Dir, root: Dir): void {
-  if (dir !== root) system.closeDir(dir);
+  check(system.setMode(parent, name, MODE), 'chmod', path);
 }
