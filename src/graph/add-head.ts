@@ -1,9 +1,8 @@
 import { digestHex } from '../identity/digest.ts';
 import { decodeConfig } from '../image/decode-config.ts';
-import type { ModernImage } from '../image/image-source.ts';
+import type { ModernImage, SourceLayer } from '../image/image-source.ts';
 import { v1JsonOfHead } from '../image/v1-of-modern.ts';
-import type { AddImageOptions, Step } from './add-steps.ts';
-import type { GraphContext } from './context.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
 import { idTaken } from './id-taken.ts';
 import { type PackedLayer, packedLayer } from './kept-blob.ts';
 
@@ -11,19 +10,19 @@ import { type PackedLayer, packedLayer } from './kept-blob.ts';
 export async function addHead(
   context: GraphContext,
   image: ModernImage,
-  steps: readonly Step[],
-  options: AddImageOptions,
+  layers: readonly { id: string; layer: SourceLayer }[],
+  options: WorkOptions & { blobs: 'keep' | 'drop' },
 ): Promise<void> {
-  const parent = steps.at(-1)?.id ?? null;
+  const parent = layers.at(-1)?.id ?? null;
   if (await headIsHere(context, image, parent)) return;
   const packed: (PackedLayer | null)[] = [];
   try {
-    for (const { id, layer } of steps) {
+    for (const { id, layer } of layers) {
       packed.push(options.blobs === 'drop' ? null : await packedLayer(context, id, layer, options));
     }
     await commitHead(context, image, parent, packed);
   } finally {
-    await Promise.all(packed.flatMap((layer) => layer?.staged?.remove() ?? []));
+    await Promise.all(packed.map(async (layer) => layer?.staged?.remove()));
   }
 }
 

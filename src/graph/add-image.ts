@@ -3,15 +3,18 @@ import type { ModernImage, SourceLayer } from '../image/image-source.ts';
 import { onAbort, throwIfAborted } from '../streams/abort.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 import { addHead } from './add-head.ts';
-import type { AddImageOptions, Step } from './add-steps.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
 import { keptWith } from './kept-blob.ts';
 import { prepareLayer } from './layer-input.ts';
-import type { ChainLink } from './chain-link.ts';
 import { type LayerWorks, LayerWork } from './layer-work.ts';
 import { removeUnneeded } from './remove.ts';
-import { requireSameLayer } from './same-layer.ts';
+import { type ChainLink, requireSameLayer } from './same-layer.ts';
+
+export interface AddImageOptions extends WorkOptions {
+  /** Whether layers that come packed keep their packed bytes. */
+  blobs: 'keep' | 'drop';
+}
 
 export interface AddedImage {
   id: string;
@@ -21,6 +24,16 @@ export interface AddedImage {
   reused: number;
   /** Bytes of layers read, as stored. */
   bytes: number;
+}
+
+/** One layer of the image on its way into the store. */
+interface Step extends ChainLink {
+  layer: SourceLayer;
+  /** Null when the layer is in the store already. */
+  work: LayerWork | null;
+  /** Whether we make it, and not another import. */
+  own: boolean;
+  counters: TaskCounters;
 }
 
 /** What an import brought so far, over its attempts. */
@@ -123,7 +136,7 @@ async function tryToAdd(
     giveUp.abort();
     deafen();
     for (const { counters } of steps) tally.bytes += counters.bytesIn;
-    await Promise.all(steps.flatMap((step) => step.work?.release() ?? []));
+    await Promise.all(steps.map(async ({ work }) => work?.release()));
   }
 }
 
@@ -217,12 +230,11 @@ async function writeMetadata(context: GraphContext, { layer }: Step, filled: Fil
 async function firstFailure(steps: Step[], giveUp: AbortController): Promise<{ step: Step; reason: unknown } | null> {
   let first: { step: Step; reason: unknown } | null = null;
   await Promise.all(
-    steps.flatMap(
-      (step) =>
-        step.work?.filled.catch((reason: unknown) => {
-          first ??= { step, reason };
-          giveUp.abort();
-        }) ?? [],
+    steps.map(async (step) =>
+      step.work?.filled.catch((reason: unknown) => {
+        first ??= { step, reason };
+        giveUp.abort();
+      }),
     ),
   );
   return first;
@@ -230,7 +242,7 @@ async function firstFailure(steps: Step[], giveUp: AbortController): Promise<{ s
 
 /** All are asked before any is awaited: base first into one group of commits. */
 async function commitAll(steps: readonly Step[]): Promise<void> {
-  const outcomes = await Promise.allSettled(steps.flatMap((step) => step.work?.commit() ?? []));
+  const outcomes = await Promise.allSettled(steps.map(async ({ work }) => work?.commit()));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

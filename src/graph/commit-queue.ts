@@ -1,4 +1,5 @@
 import { rename } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Driver, StagedLayer } from '../drivers/driver.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { Digest } from '../identity/digest.ts';
@@ -75,6 +76,8 @@ export class CommitQueue {
   async #work(): Promise<void> {
     if (this.#working) return;
     this.#working = true;
+    // An import gives its layers one after the other; they should be one group.
+    await setImmediate();
     while (this.#waiting.length > 0) await this.#commitNext();
     this.#working = false;
   }

@@ -30,17 +30,18 @@ export async function prepareLayer(
 ): Promise<PreparedLayer> {
   if (input === null) return { source: { from: 'empty' }, compression: 'none' };
   if (typeof input === 'string') return prepareBlob(context, { path: input }, dir, options);
-  if (isTarSource(input)) {
-    return input.from === 'blob'
-      ? prepareBlob(context, input.blob, dir, options)
-      : { source: input, compression: 'none' };
-  }
-  if (!isStream(input)) return prepareBlob(context, input, dir, options);
+  if (isStream(input)) return prepareBlob(context, await spooled(context, input, dir, options), dir, options);
+  if ('path' in input) return prepareBlob(context, input, dir, options);
+  if (input.from === 'blob') return prepareBlob(context, input.blob, dir, options);
+  return { source: input, compression: 'none' };
+}
+
+async function spooled(context: GraphContext, input: ByteSource, dir: string, options: WorkOptions): Promise<BlobRef> {
   const { path } = await spoolToFile(input, join(dir, 'spooled'), {
     maxBytes: context.limits.layerBytes,
     signal: options.signal,
   });
-  return prepareBlob(context, { path }, dir, options);
+  return { path };
 }
 
 async function prepareBlob(
@@ -82,10 +83,6 @@ function rethrowCoded(error: unknown): never {
   throw asEngineError(error);
 }
 
-function isTarSource(input: Exclude<LayerInput, string | null>): input is TarSource {
-  return 'from' in input && typeof input.from === 'string';
-}
-
-function isStream(input: Exclude<LayerInput, string | null | TarSource>): input is ByteSource {
+function isStream(input: Exclude<LayerInput, string | null>): input is ByteSource {
   return input instanceof Readable || Symbol.asyncIterator in input;
 }

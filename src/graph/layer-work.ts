@@ -1,8 +1,7 @@
 import { v1JsonOfLayer } from '../image/v1-of-modern.ts';
-import type { ChainLink } from './chain-link.ts';
 import type { GraphContext } from './context.ts';
 import { discardLayer, type FilledLayer } from './fill-layer.ts';
-import { requireSameLayer } from './same-layer.ts';
+import { type ChainLink, requireSameLayer } from './same-layer.ts';
 
 /** Layers of content-addressed images that are being made, by id: what several imports bring is made once. */
 export type LayerWorks = Map<string, LayerWork>;

@@ -1,7 +1,14 @@
+import type { Digest } from '../identity/digest.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 import { idTaken } from './id-taken.ts';
 import { knownDiffId } from './known-diff-id.ts';
-import type { ChainLink } from './chain-link.ts';
+
+/** Which layer it is: its ChainID, that of the layer below (null for a base), and the DiffID that both come from. */
+export interface ChainLink {
+  id: string;
+  parent: string | null;
+  diffId: Digest;
+}
 
 /**
  * Makes sure that an image which is in the store is the layer it is taken for: anybody may have registered something

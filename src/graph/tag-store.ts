@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { engineError, hasCode } from '../errors/kinds.ts';
-import { errnoOf } from '../errors/system-error.ts';
 import { digestHex, isDigest } from '../identity/digest.ts';
 import { isShortId, truncateId } from '../identity/image-id.ts';
 import {
@@ -162,16 +161,12 @@ export class TagStore {
     return this.byId().get(id)?.[0] ?? truncateId(id);
   }
 
-  /** Reads the file again. */
-  reload(): Promise<void> {
-    this.#generation = this.#now();
-    try {
-      this.#load(readFileSync(this.path));
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') return Promise.reject(error);
-      this.#repositories = new Map();
-    }
-    return Promise.resolve();
+  /** Reads the file again. Throws JSON_INVALID when it is damaged. */
+  async reload(): Promise<void> {
+    const generation = this.#now();
+    if (generation === ABSENT) this.#repositories = new Map();
+    else this.#load(readFileSync(this.path));
+    this.#generation = generation;
   }
 
   /** Writes the file again, with what it says now. */
@@ -192,8 +187,8 @@ export class TagStore {
   #refresh(): void {
     const generation = this.#now();
     if (generation === this.#generation || generation === ABSENT) return;
-    this.#generation = generation;
     this.#load(readFileSync(this.path));
+    this.#generation = generation;
   }
 
   #now(): string {

@@ -31,9 +31,24 @@ export async function tempLayerArchive(
   options: TempArchiveOptions = {},
 ): Promise<TempArchive> {
   await context.family.refresh();
-  const id = await topLayerOf(context, context.family.resolve(name));
-  if (id === null) throw engineError('INVALID_ARGUMENT', `image ${name} has no layers`, { argument: name });
-  const profile = typeof compression === 'string' ? profileFor({ compression }) : compression;
+  const image = context.family.resolve(name);
+  const release = context.retained.retain(image);
+  try {
+    const id = await topLayerOf(context, image);
+    if (id === null) throw engineError('INVALID_ARGUMENT', `image ${name} has no layers`, { argument: name });
+    const profile = typeof compression === 'string' ? profileFor({ compression }) : compression;
+    return await archiveOf(context, id, profile, options);
+  } finally {
+    release();
+  }
+}
+
+async function archiveOf(
+  context: GraphContext,
+  id: string,
+  profile: CompressionProfile,
+  options: TempArchiveOptions,
+): Promise<TempArchive> {
   const staging = await context.store.stage();
   try {
     const path = join(staging.path, 'layer');

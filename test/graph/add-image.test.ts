@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { digestHex } from '../../src/identity/digest.ts';
 import { codeOf } from '../support/code-of.ts';
-import { type FixtureImage, fixtureImage, fixtureLayer, pack, packedLayer } from '../support/image-fixture.ts';
+import {
+  type FixtureImage,
+  type FixtureLayer,
+  fixtureImage,
+  fixtureLayer,
+  pack,
+  packedLayer,
+} from '../support/image-fixture.ts';
 import { imageDirectory, layerIds, modernImage } from '../support/modern-image.ts';
 import { dir as dirEntry, file, tar } from '../support/tar-fixture.ts';
 import { openTestStore, type TestStore } from '../support/test-store.ts';
@@ -27,7 +34,10 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     rmSync(dir, { recursive: true });
   });
 
-  const ids = (): string[] => readdirSync(join(store.root, 'graph')).filter((name) => name !== '_tmp').sort();
+  const ids = (): string[] =>
+    readdirSync(join(store.root, 'graph'))
+      .filter((name) => name !== '_tmp')
+      .sort();
   const blobs = (): string[] => {
     const path = join(store.root, 'blobs/sha256');
     return existsSync(path) ? readdirSync(path).sort() : [];
@@ -95,7 +105,16 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
   });
 
   test('a layer that needs what is below it waits for that', async () => {
+    // The first two are complete in themselves, and not committed yet when the third one asks for them.
     const implies = packedLayer(tar([file('etc/deep/er', 'x')]));
+    const [first, second] = ['etc', 'usr'].map((name) => packedLayer(tar([dirEntry(`${name}/`)]))) as [
+      FixtureLayer,
+      FixtureLayer,
+    ];
+    const whole = fixtureImage([first, second, implies]);
+    await store.graph.addImage(modernImage(dir, whole), keep);
+    expect(await store.graph.layersOf(headOf(whole))).toHaveLength(3);
+
     const image = fixtureImage([fixtureLayer({ 'etc/os': 'base' }), packedLayer(tar([file('etc/new', 'y')])), implies]);
     await store.graph.addImage(modernImage(dir, image), keep);
     await using archive = await store.graph.tempLayerArchive(headOf(image), 'none');
@@ -144,9 +163,14 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
         const image = modernImage(dir, fixtureImage([base, middle, top], { config: { author } }));
         const broken = join(dir, `broken-${author}`);
         writeFileSync(broken, 'no tar at all');
-        return { ...image, layers: image.layers.map((layer, at) => (at === 2 ? { ...layer, blob: { path: broken } } : layer)) };
+        return {
+          ...image,
+          layers: image.layers.map((layer, at) => (at === 2 ? { ...layer, blob: { path: broken } } : layer)),
+        };
       };
-      const codes = await Promise.all(['a', 'b', 'c'].map((author) => codeOf(store.graph.addImage(make(author), keep))));
+      const codes = await Promise.all(
+        ['a', 'b', 'c'].map((author) => codeOf(store.graph.addImage(make(author), keep))),
+      );
       expect(codes).not.toContain('no error');
       expect(ids()).toEqual([]);
       nothingStaged();
@@ -233,9 +257,13 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
       const first = fixtureImage([top]);
       const second = fixtureImage([zstd], { config: { author: 'x' } });
       await store.graph.addImage(modernImage(dir, first, { manifest: true }), keep);
-      expect(await store.graph.addImage(modernImage(dir, second, { manifest: true }), keep)).toMatchObject({ reused: 1 });
+      expect(await store.graph.addImage(modernImage(dir, second, { manifest: true }), keep)).toMatchObject({
+        reused: 1,
+      });
       expect(blobs()).toEqual([digestHex(top.digest), digestHex(zstd.digest)].sort());
-      expect((await store.graph.infoOf(headOf(second)))?.blobs).toEqual([expect.objectContaining({ digest: zstd.digest })]);
+      expect((await store.graph.infoOf(headOf(second)))?.blobs).toEqual([
+        expect.objectContaining({ digest: zstd.digest }),
+      ]);
       await store.graph.delete(headOf(second));
       expect(blobs()).toEqual([digestHex(top.digest)]);
     });

@@ -35,7 +35,9 @@ test('writes the JSON as Docker 0.11 does, with every required field', async () 
         `"created":"20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d*[1-9])?Z","container":"${container}"$`,
     ),
   );
-  expect(tail).toMatch(/^{"Hostname":"h",.*},"docker_version":"0\.11\.1","author":"A\. Writer","config":{.*"Cmd":\["\/bin\/sh"\]/);
+  expect(tail).toMatch(
+    /^{"Hostname":"h",.*},"docker_version":"0\.11\.1","author":"A\. Writer","config":{.*"Cmd":\["\/bin\/sh"\]/,
+  );
   expect(tail).toMatch(/,"architecture":"[a-z0-9]+","os":"linux","Size":3}$/);
   expect(image.size).toBe(3);
 });

@@ -10,29 +10,33 @@ const WRITER = join(import.meta.dirname, '../support/workers/store-writer.ts');
 const PROCESSES = 4;
 const TAGS = 200;
 
-test.each(['vfs', 'overlay2'])('four processes that bring images and names at once lose nothing: %s', async (driver) => {
-  const root = join(mkdtempSync(join(tmpdir(), 'layermill-processes-')), 'store');
-  const write = (number: number): Promise<unknown> =>
-    promisify(execFile)(process.execPath, ['--import', 'tsx', WRITER, root, driver, String(number), String(TAGS)]);
-  try {
-    await Promise.all(Array.from({ length: PROCESSES }, (_, number) => write(number)));
-    const store = await openTestStore(driver, { root });
-    const ids = new Set<string>();
-    for (let number = 0; number < PROCESSES; number++) {
-      const tags = store.tags.get(`writer-${number}`);
-      expect(tags?.size).toBe(TAGS);
-      for (const id of tags!.values()) ids.add(id);
+test.each(['vfs', 'overlay2'])(
+  'four processes that bring images and names at once lose nothing: %s',
+  async (driver) => {
+    const root = join(mkdtempSync(join(tmpdir(), 'layermill-processes-')), 'store');
+    const write = (number: number): Promise<unknown> =>
+      promisify(execFile)(process.execPath, ['--import', 'tsx', WRITER, root, driver, String(number), String(TAGS)]);
+    try {
+      await Promise.all(Array.from({ length: PROCESSES }, (_, number) => write(number)));
+      const store = await openTestStore(driver, { root });
+      const ids = new Set<string>();
+      for (let number = 0; number < PROCESSES; number++) {
+        const tags = store.tags.get(`writer-${number}`);
+        expect(tags?.size).toBe(TAGS);
+        for (const id of tags!.values()) ids.add(id);
+      }
+      expect(ids.size).toBe(5);
+      for (const id of ids) {
+        expect(await store.graph.layersOf(id)).toHaveLength(2);
+        for (const { id: layer } of await store.graph.layersOf(id))
+          await (await store.graph.tempLayerArchive(layer)).close();
+      }
+      // Five heads, five tops, one base that all share.
+      expect(readdirSync(store.graph.root)).toHaveLength(5 + 5 + 1 + 1);
+      expect(readdirSync(join(root, 'graph/_tmp'))).toEqual([]);
+      await store[Symbol.asyncDispose]();
+    } finally {
+      rmSync(join(root, '..'), { recursive: true });
     }
-    expect(ids.size).toBe(5);
-    for (const id of ids) {
-      expect(await store.graph.layersOf(id)).toHaveLength(2);
-      for (const { id: layer } of await store.graph.layersOf(id)) await (await store.graph.tempLayerArchive(layer)).close();
-    }
-    // Five heads, five tops, one base that all share.
-    expect(readdirSync(store.graph.root)).toHaveLength(5 + 5 + 1 + 1);
-    expect(readdirSync(join(root, 'graph/_tmp'))).toEqual([]);
-    await store[Symbol.asyncDispose]();
-  } finally {
-    rmSync(join(root, '..'), { recursive: true });
-  }
-});
+  },
+);

@@ -47,7 +47,12 @@ describe.each(['vfs', 'overlay2'])('on %s', (driverName) => {
     expect(image.size).toBe(6);
     expect(readFileSync(join(store.root, 'graph', ID, 'json')).equals(json)).toBe(true);
     expect(readFileSync(join(store.root, 'graph', ID, 'layersize'), 'latin1')).toBe('6');
-    expect(await store.graph.infoOf(ID)).toEqual({ format: 1, diffId: sha256Digest(TAR), tarSize: TAR.length, entries: 2 });
+    expect(await store.graph.infoOf(ID)).toEqual({
+      format: 1,
+      diffId: sha256Digest(TAR),
+      tarSize: TAR.length,
+      entries: 2,
+    });
     expect(staging()).toEqual([]);
   });
 
@@ -55,7 +60,13 @@ describe.each(['vfs', 'overlay2'])('on %s', (driverName) => {
     ['a path', () => tarPath],
     ['a range of a file', () => ({ path: tarPath, offset: 0, length: TAR.length, digest: sha256Digest(TAR) })],
     ['a stream', () => Readable.from([TAR.subarray(0, 700), TAR.subarray(700)])],
-    ['an iterable', () => (async function* () { yield new Uint8Array(TAR); })()],
+    [
+      'an iterable',
+      () =>
+        (async function* () {
+          yield new Uint8Array(TAR);
+        })(),
+    ],
     ['a packed stream', () => Readable.from([gzipSync(TAR)])],
   ])('a layer may be %s', async (_, layer) => {
     await store.graph.register({ id: ID }, layer());
@@ -98,13 +109,17 @@ describe.each(['vfs', 'overlay2'])('on %s', (driverName) => {
     const json = Buffer.from(`{"id":"${ID}"}`);
     await store.graph.register({ id: ID }, tarPath, { json });
     await store.graph.register({ id: ID }, tarPath, { json });
-    expect(await codeOf(store.graph.register({ id: ID }, tarPath, { json: Buffer.from(`{"id": "${ID}"}`) }))).toBe('IMAGE_ID_TAKEN');
+    expect(await codeOf(store.graph.register({ id: ID }, tarPath, { json: Buffer.from(`{"id": "${ID}"}`) }))).toBe(
+      'IMAGE_ID_TAKEN',
+    );
   });
 
   test('fifty registrations of one id do the work once, and all succeed', async () => {
     const run = vi.spyOn(store.pool, 'run');
     const all = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => store.graph.registerOnce({ id: ID }, index % 2 ? tarPath : Readable.from([TAR]))),
+      Array.from({ length: 50 }, (_, index) =>
+        store.graph.registerOnce({ id: ID }, index % 2 ? tarPath : Readable.from([TAR])),
+      ),
     );
     expect(all.filter(({ reused }) => !reused)).toHaveLength(1);
     expect(run.mock.calls.filter(([name]) => name === 'layer.apply')).toHaveLength(1);

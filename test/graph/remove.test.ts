@@ -22,7 +22,10 @@ afterEach(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-const staged = (): string[] => [...readdirSync(join(store.root, 'graph/_tmp')), ...readdirSync(join(store.root, 'overlay2/tmp'))];
+const staged = (): string[] => [
+  ...readdirSync(join(store.root, 'graph/_tmp')),
+  ...readdirSync(join(store.root, 'overlay2/tmp')),
+];
 
 test('a parent is refused whatever is asked, its child goes first', async () => {
   expect(await codeOf(store.graph.delete(BASE))).toBe('IMAGE_HAS_CHILDREN');

@@ -37,7 +37,10 @@ test('whoever waits is told for whom, and gives up in time', async () => {
   await holder.exclusive(async () => {
     const impatient = lock({ timeoutMs: 600, onWait: (by) => waited.push(by) });
     const failure: unknown = await impatient.exclusive(() => Promise.resolve()).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'STORE_LOCKED', details: { root, holder: `process ${process.pid} on ${hostname()}` } });
+    expect(failure).toMatchObject({
+      code: 'STORE_LOCKED',
+      details: { root, holder: `process ${process.pid} on ${hostname()}` },
+    });
   });
   expect(waited).toEqual([`process ${process.pid} on ${hostname()}`]);
 });

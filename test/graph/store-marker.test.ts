@@ -33,7 +33,9 @@ describe('whose a directory is', () => {
     put('layermill.lock');
     mkdirSync(join(root, 'lost+found'));
     expect(await claim()).toEqual({ readOnly: false, adopted: false });
-    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      version: string;
+    };
     const marker: unknown = JSON.parse(readFileSync(join(root, 'layermill.json'), 'utf8'));
     expect(marker).toEqual({ format: 1, driver: 'vfs', version, adopted: false });
     expect(await claim()).toEqual({ readOnly: false, adopted: false });
@@ -41,7 +43,9 @@ describe('whose a directory is', () => {
 
   test('a missing one is made', async () => {
     const below = join(root, 'a/b');
-    expect(await claimStore(below, { driver: 'vfs', readOnly: false, adopt: false })).toMatchObject({ readOnly: false });
+    expect(await claimStore(below, { driver: 'vfs', readOnly: false, adopt: false })).toMatchObject({
+      readOnly: false,
+    });
     expect(readdirSync(below)).toEqual(['layermill.json']);
     const missing = claimStore(join(root, 'c'), { driver: 'vfs', readOnly: true, adopt: false });
     expect(await codeOf(missing)).toBe('NOT_A_STORE');

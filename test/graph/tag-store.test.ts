@@ -47,10 +47,9 @@ describe('TestLookupImage', () => {
     'myapp',
     'myapp:latest',
     `sha256:${ID}`,
-    ...['docker.io/', 'index.docker.io/', 'library/', 'docker.io/library/', 'index.docker.io/library/'].flatMap((prefix) => [
-      `${prefix}myapp`,
-      `${prefix}myapp:latest`,
-    ]),
+    ...['docker.io/', 'index.docker.io/', 'library/', 'docker.io/library/', 'index.docker.io/library/'].flatMap(
+      (prefix) => [`${prefix}myapp`, `${prefix}myapp:latest`],
+    ),
   ])('%s', async (name) => expect(await found(name)).toBe(ID));
 
   test.each([

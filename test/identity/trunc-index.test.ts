@@ -51,15 +51,13 @@ test('an exact id wins over being a prefix of another', () => {
 
 test('an ambiguous prefix names some of the candidates, never all of very many', () => {
   const index = new TruncIndex(Array.from({ length: 50 }, (_, at) => `ab${at}`));
-  const error = (() => {
-    try {
-      return index.get('ab');
-    } catch (thrown) {
-      return thrown;
-    }
-  })();
-  expect(error).toMatchObject({ code: 'ID_AMBIGUOUS', details: { prefix: 'ab' } });
-  expect((error as { details: { matches: string[] } }).details.matches).toHaveLength(10);
+  let details: unknown;
+  try {
+    index.get('ab');
+  } catch (error) {
+    details = (error as { details: unknown }).details;
+  }
+  expect(details).toMatchObject({ prefix: 'ab', matches: { length: 10 } });
 });
 
 test('a query cannot match across two ids, and an upper-case one matches nothing', () => {

@@ -12,7 +12,7 @@ import { createHandlers } from '../../workers/handlers.ts';
 import { serve } from '../../workers/serve.ts';
 
 /** A pool without threads that really does the work. */
-function inlinePool(): TaskPool {
+export function inlinePool(): TaskPool {
   return createInlinePool(serve(createHandlers(openSystem())));
 }
 

@@ -18,7 +18,9 @@ const ids = await Promise.all(
 );
 for (let at = 0; at < Number(tags); at += 10) {
   await Promise.all(
-    Array.from({ length: 10 }, (_, offset) => store.tags.set(`writer-${number}`, `${at + offset}`, ids[(at + offset) % ids.length]!)),
+    Array.from({ length: 10 }, (_, offset) =>
+      store.tags.set(`writer-${number}`, `${at + offset}`, ids[(at + offset) % ids.length]!),
+    ),
   );
 }
 await store[Symbol.asyncDispose]();
