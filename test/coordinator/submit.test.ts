@@ -11,6 +11,7 @@ describe('submit', () => {
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
       void coordinator.submit(registerJob(id)).then(() => admitted.push(id));
     }
+    await graph.untilBegun(2);
     await settle();
     expect(admitted).toEqual(['a', 'b', 'c', 'd']);
     expect(graph.begun.map(({ id }) => id)).toEqual(['a', 'b']);
@@ -18,7 +19,7 @@ describe('submit', () => {
     await settle();
     expect(admitted).toEqual(['a', 'b', 'c', 'd', 'e']);
     graph.finishAll();
-    await settle();
+    await graph.untilBegun(6);
     expect(admitted).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
     expect(graph.mostRunning).toBe(2);
     await coordinator.close();
@@ -39,6 +40,7 @@ describe('submit', () => {
     const coordinator = coordinate(graph, { io: 1, cpu: 1 });
     const submit = (id: string, priority: number) => coordinator.submit(registerJob(id), { priority });
     const all = [submit('first', 0), submit('low', -1), submit('mid', 0), submit('mid too', 0), submit('high', 9)];
+    await graph.untilBegun(1);
     await settle();
     graph.finishAll();
     await Promise.all((await Promise.all(all)).map((handle) => handle.done));
@@ -189,6 +191,7 @@ describe('a parent on its way', () => {
     await coordinator.submit(registerJob(PARENT));
     const json = Buffer.from(JSON.stringify({ id: 'b'.repeat(64), parent: PARENT }));
     await coordinator.submit({ type: 'register', image: { id: 'b'.repeat(64) }, layer: null, json });
+    await graph.untilBegun(1);
     await settle();
     expect(graph.begun).toHaveLength(1);
     await coordinator.close();

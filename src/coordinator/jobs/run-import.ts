@@ -26,12 +26,13 @@ export async function runImport(tools: JobTools, job: ImportJob, run: JobRun): P
       throwIfAborted(run.signal);
       if (item.kind === 'index') await Promise.all(results);
       const release = await tools.images.acquire(1, run.signal);
-      const one = importItem(tools, job, item, { ...run, report: total.part() }, abandoned).finally(release);
-      const told = one.then(tell);
+      const part = { ...run, report: total.part() };
+      const told = importItem(tools, job, item, part, abandoned).then(tell).finally(release);
       // It is awaited below; until then its failure, which only `onImage` can cause, must not end the process.
       told.catch(() => {});
       results.push(told);
     }
+    for (const warning of source.warnings ?? []) run.warn(warning);
   } finally {
     await Promise.allSettled(results);
     await tools.graph.removeUnneeded(abandoned);
