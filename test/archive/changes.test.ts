@@ -15,13 +15,14 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Change, changeText, listChanges } from '../../src/archive/changes.ts';
-import { changesSize } from '../../src/archive/changeset.ts';
+import { type Change, listChanges } from '../../src/archive/changes.ts';
+import { layerSize } from '../../src/archive/changeset.ts';
 import type { LayerMount } from '../../src/archive/layer-mount.ts';
 import { openTree } from '../../src/archive/merged-tree.ts';
 import { check } from '../../src/system/errno.ts';
 import { openSystem } from '../../src/system/select.ts';
 import { S_IFBLK, S_IFCHR, type System } from '../../src/system/system.ts';
+import { changeText } from '../support/change-text.ts';
 import { addTo, Scratch, type TreeSpec } from '../support/make-tree.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -313,19 +314,22 @@ describe('against a stack of overlay layers', () => {
   });
 });
 
-describe('changesSize', () => {
+describe('the size of a layer', () => {
+  const size = (newer: string, ...lowers: string[]): number => layerSize(system, { style: 'full', dir: newer, lowers });
+
   it('counts nothing for no changes and for removals', () => {
     using scratch = new Scratch();
     const older = scratch.tree('older', { f: '1234567', g: 'x' });
-    expect(changesSize(changes(older, older))).toBe(0);
-    expect(changesSize(changes(scratch.tree('newer', { g: 'x' }), older))).toBe(0);
+    expect(size(older, older)).toBe(0);
+    expect(size(scratch.tree('newer', { g: 'x' }), older)).toBe(0);
   });
 
-  it('counts files and the text of links, no directories, and each inode once', () => {
+  it('counts what is new or different, files and the text of links, no directories, and each inode once', () => {
     using scratch = new Scratch();
     const names = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`d/${i}`, i === 0 ? 'abc' : '= d/0']));
     const newer = scratch.tree('newer', { ...names, 'e/f': '123', l: '-> four' });
-    expect(changesSize(changes(newer, null))).toBe(3 + 3 + 4);
+    expect(size(newer)).toBe(3 + 3 + 4);
+    expect(size(newer, scratch.tree('older', { 'e/f': '123', l: '-> other' }))).toBe(3 + 4);
   });
 });
 

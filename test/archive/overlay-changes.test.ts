@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeText } from '../../src/archive/changes.ts';
 import { openTree } from '../../src/archive/merged-tree.ts';
 import { listOverlayChanges } from '../../src/archive/overlay-changes.ts';
 import { openSystem } from '../../src/system/select.ts';
+import { changeText } from '../support/change-text.ts';
 import { Scratch } from '../support/make-tree.ts';
 import { OverlayMarks } from '../support/overlay-tree.ts';
 
