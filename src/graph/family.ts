@@ -165,8 +165,11 @@ export class Family {
   }
 
   #relateFromFiles(id: string): void {
-    const image = this.image(id);
-    if (image !== undefined) this.#relate(id, image.parent);
+    try {
+      this.#relate(id, this.#parts.store.parentOf(id));
+    } catch (error) {
+      this.#report(id, error);
+    }
   }
 
   #relate(id: string, parent: string): void {

@@ -6,6 +6,7 @@ import { hasCode } from '../errors/kinds.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import type { V1Image } from '../image/v1-compat.ts';
 import type { AddedImage, AddImageOptions } from './add-image.ts';
+import { dropUnneededBlobs } from './blob-use.ts';
 import type { BlobStore } from './blobs.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { type CreateOptions, newImage } from './create.ts';
@@ -188,6 +189,17 @@ export class Graph {
   async removeUnneeded(ids: readonly string[]): Promise<void> {
     const { removeUnneeded } = await import('./remove.ts');
     await removeUnneeded(this.#context, ids);
+  }
+
+  /** A name means something else now than the index it came with: that goes, with what was kept for its sake. */
+  async forgetIndex(name: string): Promise<void> {
+    if ((await this.indexes.of(name)) === null) return;
+    await this.exclusive(async () => {
+      const index = await this.indexes.forget(name);
+      const digests = new Set(index?.attachments.map(({ digest }) => digest));
+      await this.#family();
+      await dropUnneededBlobs(this.#context, digests);
+    });
   }
 
   /** Writes one layer into a new file; see `exportLayer`. */
