@@ -22,8 +22,9 @@ import { check, EACCES, ELOOP, ENOENT } from '../../src/system/errno.ts';
 import { openSystem } from '../../src/system/select.ts';
 import { S_IFBLK, S_IFIFO, type System } from '../../src/system/system.ts';
 import { contents, LayerLab, listTree } from '../support/layer-lab.ts';
-import { addTo, Scratch } from '../support/make-tree.ts';
+import { addTo, Scratch, type TreeSpec } from '../support/make-tree.ts';
 import { OverlayMarks } from '../support/overlay-tree.ts';
+import { type Random, seeded } from '../support/random.ts';
 import { type ReadEntry, readTar } from '../support/read-tar.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -315,6 +316,25 @@ it('a tick may stop it, also while nothing changes', () => {
   expect(looks).toBe(1);
 });
 
+/** Few names, so that two of them have much in common, and much of another type. */
+function randomTree(random: Random): TreeSpec {
+  const spec: TreeSpec = {};
+  const fill = (dir: string, depth: number): void => {
+    for (const name of ['a', 'b', '.c', 'd-', 'e']) {
+      const path = dir + name;
+      const kind = random.below(depth < 3 ? 5 : 3);
+      if (kind === 1) spec[path] = 'x'.repeat(random.below(3));
+      else if (kind === 2) spec[path] = `-> ${random.pick(['a', '../b', '/e', 'nowhere'])}`;
+      else if (kind > 2) {
+        spec[path] = null;
+        fill(`${path}/`, depth + 1);
+      }
+    }
+  };
+  fill('', 0);
+  return spec;
+}
+
 describe('the changes between two trees, applied to the older, make the newer', () => {
   /** Both start as copies; then the newer one is changed in many ways. */
   function mutated(): { older: string; newer: string } {
@@ -344,7 +364,7 @@ describe('the changes between two trees, applied to the older, make the newer', 
       'new/deep/f': 'n',
       three: '= new/deep/f',
     });
-    chmodSync(at('changed/mode'), 0o400);
+    chmodSync(at('changed/mode'), 0o640);
     writeFileSync(at('changed/content'), 'new');
     utimesSync(at('changed/time'), 5, 5);
     mkdirSync(at('empty'), { mode: 0o711 });
@@ -363,6 +383,22 @@ describe('the changes between two trees, applied to the older, make the newer', 
       if (isRoot) expect(listed(lab.unpacked())).toEqual(listed(newer));
     } finally {
       lab.close();
+    }
+  });
+
+  it.each([1, 2, 3, 4])('for any two trees (seed %d)', (seed) => {
+    const random = seeded(seed);
+    const older = scratch.tree('older', randomTree(random));
+    const newer = scratch.tree('newer', randomTree(random));
+    for (const style of ['full', 'overlay'] as const) {
+      const lab = new LayerLab(style);
+      try {
+        lab.apply(ofTree(older, null));
+        lab.apply(ofTree(newer, older));
+        expect(contents(lab.unpacked())).toEqual(contents(newer));
+      } finally {
+        lab.close();
+      }
     }
   });
 
