@@ -318,14 +318,14 @@ export async function commitLayer(
   }
 }
 
-export async function collect(list: AsyncIterable<string>): Promise<string[]> {
+async function collect(list: AsyncIterable<string>): Promise<string[]> {
   const found: string[] = [];
   for await (const id of list) found.push(id);
   return found.sort();
 }
 
 /** What a tar entry for the root does to it. */
-export function describeRoot(dir: string, mode: number): void {
+function describeRoot(dir: string, mode: number): void {
   chmodSync(dir, mode);
   utimesSync(dir, 1_000_000_000, 1_000_000_000);
 }
