@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { openTestStore } from '../support/test-store.ts';
 
-const WRITER = join(import.meta.dirname, '../support/workers/store-writer.ts');
+const WRITER = fileURLToPath(new URL('../support/workers/store-writer.ts', import.meta.url));
 const PROCESSES = 4;
 const TAGS = 200;
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { openTestStore } from '../test-store.ts';
 import { fixtureImage, fixtureLayer } from '../image-fixture.ts';
 import { imageDirectory, modernImage } from '../modern-image.ts';
@@ -24,4 +24,4 @@ for (let at = 0; at < Number(tags); at += 10) {
   );
 }
 await store[Symbol.asyncDispose]();
-process.stdout.write(join(root, 'done'));
+rmSync(dir, { recursive: true });
