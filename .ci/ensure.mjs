@@ -39,5 +39,5 @@ function npm(...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-if (!installed()) npm('install', '--no-save');
+if (!installed()) npm('ci');
 if (!built()) npm('run', 'build');
