@@ -32,6 +32,8 @@ class Threads implements Executor {
   readonly #piscina: Piscina<TaskRequest, TaskReply>;
   /** Every thread that has not exited yet, in the pool or on its way out of it. */
   readonly #exits = new Map<Worker, Promise<void>>();
+  /** Threads that are still loading their modules. */
+  readonly #loading = new Set<Promise<void>>();
   readonly #inFlight = new Set<AbortController>();
   #startFailure: unknown = null;
 
@@ -49,8 +51,13 @@ class Threads implements Executor {
       // What the main program was started with (loaders, inspectors) is not a thread's business.
       execArgv: [],
     });
-    this.#piscina.on('workerCreate', () => this.#watchExits());
-    this.#piscina.on('workerDestroy', () => queueMicrotask(() => this.#checkAnyLeft()));
+    this.#watchNew();
+    this.#piscina.on('workerDestroy', () =>
+      queueMicrotask(() => {
+        this.#watchNew();
+        this.#checkAnyLeft();
+      }),
+    );
     this.#piscina.on('error', (error) => {
       this.#startFailure = error;
     });
@@ -68,11 +75,14 @@ class Threads implements Executor {
     }
   }
 
+  /** Node aborts the whole process when a thread is ended in the middle of loading a module: so it may finish that. */
   async close(): Promise<void> {
+    await Promise.all(this.#loading);
     await this.#piscina.destroy();
   }
 
-  #watchExits(): void {
+  /** Threads are made with the pool, and in the place of one that has died. */
+  #watchNew(): void {
     for (const worker of this.#piscina.threads) {
       if (this.#exits.has(worker)) continue;
       const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
@@ -80,6 +90,10 @@ class Threads implements Executor {
         worker,
         exited.then(() => void this.#exits.delete(worker)),
       );
+      // The first thing that a thread says is that it is ready.
+      const loaded = Promise.race([exited, new Promise<void>((resolve) => worker.once('message', () => resolve()))]);
+      this.#loading.add(loaded);
+      void loaded.then(() => this.#loading.delete(loaded));
     }
   }
 

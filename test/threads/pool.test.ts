@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createThreadPool, type ThreadPoolOptions } from '../../src/pool/thread-pool.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { failure, play, poolSuite } from '../suites/pool.ts';
@@ -81,6 +84,19 @@ describe('a thread', () => {
     const errors = await Promise.all(Array.from({ length: 6 }, () => failure(play(pool, 'echo'))));
     expect(new Set(errors.map((error) => error.code))).toEqual(new Set(['TASK_CRASHED']));
     expect(errors.at(-1)!.message).toContain('no-such-worker');
+  });
+
+  it('that is still loading finishes that before close ends it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'layermill-slow-start-'));
+    vi.stubEnv('SLOW_START_MARK', join(dir, 'loaded'));
+    const pool = createThreadPool({
+      threads: 1,
+      entry: new URL('../support/workers/slow-start.mjs', import.meta.url).href,
+    });
+    await pool.close();
+    vi.unstubAllEnvs();
+    expect(readdirSync(dir)).toEqual(['loaded']);
+    rmSync(dir, { recursive: true });
   });
 
   it('that is deaf does not keep close waiting for ever', async () => {
