@@ -1,18 +1,14 @@
-import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { LayerApplier } from '../src/archive/apply-layer.ts';
 import { NeedsLower } from '../src/archive/layer-tree.ts';
 import { openLowerView } from '../src/archive/merged-tree.ts';
 import { Payload } from '../src/archive/payload.ts';
-import { pumpTar } from '../src/archive/pump-tar.ts';
 import { RecordWriter } from '../src/archive/record-writer.ts';
 import { shownName } from '../src/archive/shown-name.ts';
-import { createTarReader } from '../src/archive/tar-reader.ts';
-import type { Digest } from '../src/identity/digest.ts';
 import type { System } from '../src/system/system.ts';
 import type { AppliedLayer, ApplyLayer } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { checkDiffId } from './check-diff-id.ts';
+import { visitLayer } from './read-layer.ts';
 import { Scope } from './scope.ts';
 
 /** Entries between two looks at the cancel word. */
@@ -54,43 +50,12 @@ function apply(system: System, input: ApplyLayer, context: TaskContext): Applied
     }),
     (layer) => layer.close(),
   );
-  const reader = createTarReader(applier, input.limits);
-  const hash = createHash('sha256');
-  let tarSize = 0;
   const keep = input.keepBlob === null ? null : open.adopt(openSync(input.keepBlob, 'wx', 0o600), closeSync);
-  const pumped = pumpTar(
-    system,
-    input.source,
-    (chunk) => {
-      hash.update(chunk);
-      tarSize += chunk.length;
-      context.cell.addBytesOut(chunk.length);
-      reader.write(chunk);
-    },
-    {
-      limits: input.limits,
-      tick: (bytes) => {
-        context.cell.throwIfCancelled();
-        context.cell.addBytesIn(bytes);
-      },
-      stored: keep === null ? undefined : (chunk) => writeAll(keep, chunk),
-      warn: context.warn,
-    },
-  );
-  reader.end();
-  const diffId: Digest = `sha256:${hash.digest('hex')}`;
-  checkDiffId(input.expected.diffId, diffId);
+  const stored = keep === null ? undefined : (chunk: Buffer) => writeAll(keep, chunk);
+  const digests = visitLayer(system, input, applier, context, stored);
   applier.finish();
   writer.finish();
-  return {
-    status: 'applied',
-    entries: applier.entries,
-    size: applier.size,
-    diffId,
-    tarSize,
-    blob: pumped.blob ?? { digest: diffId, size: tarSize },
-    compression: pumped.compression,
-  };
+  return { status: 'applied', entries: applier.entries, size: applier.size, ...digests };
 }
 
 function everyEntry(context: TaskContext): () => void {
