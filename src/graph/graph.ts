@@ -3,6 +3,7 @@ import type { CompressionProfile, OutputCompression } from '../compression/codec
 import type { LayerMount } from '../archive/layer-mount.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { hasCode } from '../errors/kinds.ts';
+import type { Digest } from '../identity/digest.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import type { V1Image } from '../image/v1-compat.ts';
 import type { AddedImage, AddImageOptions } from './add-image.ts';
@@ -12,7 +13,7 @@ import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.t
 import { type CreateOptions, newImage } from './create.ts';
 import type { Family } from './family.ts';
 import type { Image, ImageLayer, LayerInfo } from './image.ts';
-import type { IndexStore } from './indexes.ts';
+import type { IndexStore, KeptIndex } from './indexes.ts';
 import { type ExportedLayer, exportLayer } from './layer-export.ts';
 import type { LayerInput } from './layer-input.ts';
 import type { LayerWorks } from './layer-work.ts';
@@ -191,15 +192,29 @@ export class Graph {
     await removeUnneeded(this.#context, ids);
   }
 
-  /** A name means something else now than the index it came with: that goes, with what was kept for its sake. */
-  async forgetIndex(name: string): Promise<void> {
-    if ((await this.indexes.of(name)) === null) return;
+  /** Keeps an index for its names, and takes the verified files of what is kept with it. */
+  async keepIndex(
+    names: readonly string[],
+    raw: Buffer,
+    index: KeptIndex,
+    attached: readonly { path: string; digest: Digest }[],
+  ): Promise<void> {
     await this.exclusive(async () => {
-      const index = await this.indexes.forget(name);
-      const digests = new Set(index?.attachments.map(({ digest }) => digest));
-      await this.#family();
-      await dropUnneededBlobs(this.#context, digests);
+      for (const { path, digest } of attached) await this.blobs.adopt(path, digest);
+      await this.indexes.keep(names, raw, index);
     });
+  }
+
+  /**
+   * These names mean something else now than the indexes they came with: those go, with what was kept for their sake.
+   * Called while `exclusive` runs.
+   */
+  async forgetIndexes(names: readonly string[]): Promise<void> {
+    const gone = await this.indexes.forget(names);
+    if (gone.length === 0) return;
+    await this.#family();
+    const digests = new Set(gone.flatMap(({ attachments }) => attachments.map(({ digest }) => digest)));
+    await dropUnneededBlobs(this.#context, digests);
   }
 
   /** Writes one layer into a new file; see `exportLayer`. */

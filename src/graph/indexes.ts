@@ -51,16 +51,19 @@ export class IndexStore {
     await this.#save(known);
   }
 
-  /** A name that means something else now; answers the index when no name is left for it. Called under the store's lock. */
-  async forget(name: string): Promise<KeptIndex | null> {
+  /** Names that mean something else now; answers the indexes that no name is left for. Called under the store's lock. */
+  async forget(names: readonly string[]): Promise<KeptIndex[]> {
     const known = await this.#names();
-    const index = known.get(name);
-    if (index === undefined) return null;
-    known.delete(name);
+    const forgotten = new Map<Digest, KeptIndex>();
+    for (const name of names) {
+      const index = known.get(name);
+      if (known.delete(name)) forgotten.set(index!.digest, index!);
+    }
+    if (forgotten.size === 0) return [];
     await this.#save(known);
-    if ([...known.values()].some(({ digest }) => digest === index.digest)) return null;
-    await rm(this.#path(index.digest), { force: true });
-    return index;
+    for (const { digest } of known.values()) forgotten.delete(digest);
+    for (const digest of forgotten.keys()) await rm(this.#path(digest), { force: true });
+    return [...forgotten.values()];
   }
 
   async #save(names: ReadonlyMap<string, KeptIndex>): Promise<void> {

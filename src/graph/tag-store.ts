@@ -31,11 +31,16 @@ export interface TaggedGraph {
   /** How often tags were changed, by whatever process; the second counts a change, under the lock. */
   tagChanges(): number;
   noteTagChange(): void;
+  /** Told, under the lock, which names are about to mean something else. */
+  forgetIndexes(names: readonly string[]): Promise<void>;
   readonly readOnly: boolean;
 }
 
-/** A change of the repositories, applied under the store's lock to what the file says then. */
-type Change = (repositories: Repositories) => void;
+/**
+ * A change of the repositories, applied under the store's lock to what the file says then; answers the names that it
+ * gave or took away.
+ */
+type Change = (repositories: Repositories) => string[];
 
 interface Pending {
   change: Change;
@@ -90,6 +95,7 @@ export class TagStore {
       const old = tags.get(reference);
       if (old !== undefined && !force) throw tagTaken(name, reference, old);
       repositories.set(name, tags.set(reference, image.id));
+      return [imageReference(name, reference)];
     });
   }
 
@@ -131,8 +137,11 @@ export class TagStore {
     await this.#change((repositories) => {
       const name = storedName(repositories, repository);
       const tags = repositories.get(name);
-      if (tags === undefined || (tag !== '' && !tags.delete(tag))) throw tagNotFound(name, tag);
-      if (tag === '' || tags.size === 0) repositories.delete(name);
+      if (tags === undefined || (tag !== '' && !tags.has(tag))) throw tagNotFound(name, tag);
+      const removed = tag === '' ? [...tags.keys()] : [tag];
+      for (const one of removed) tags.delete(one);
+      if (tags.size === 0) repositories.delete(name);
+      return removed.map((one) => imageReference(name, one));
     });
     return true;
   }
@@ -146,6 +155,7 @@ export class TagStore {
         for (const [tag, tagged] of tags) if (tagged === id) tags.delete(tag);
         if (tags.size === 0) repositories.delete(name);
       }
+      return removed;
     });
     return removed;
   }
@@ -171,7 +181,7 @@ export class TagStore {
 
   /** Writes the file again, with what it says now. */
   async save(): Promise<void> {
-    await this.#change(() => {});
+    await this.#change(() => []);
   }
 
   async #tagged(repository: string, reference: string): Promise<Image | null> {
@@ -233,9 +243,10 @@ export class TagStore {
   async #saveBatch(batch: Pending[]): Promise<void> {
     this.#refresh();
     const next = copyOf(this.#repositories);
+    const names: string[] = [];
     const made = batch.filter(({ change, reject }) => {
       try {
-        change(next);
+        names.push(...change(next));
         return true;
       } catch (error) {
         reject(error);
@@ -243,6 +254,8 @@ export class TagStore {
       }
     });
     if (made.length === 0) return;
+    // Before the names change: a stop in between leaves a name without its index, never one with another's.
+    if (names.length > 0) await this.#graph.forgetIndexes(names);
     this.#graph.noteTagChange();
     await writeFileAtomic(this.path, encodeRepositories(next));
     this.#repositories = next;

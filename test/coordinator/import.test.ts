@@ -1,7 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ImportedImage } from '../../src/coordinator/jobs/import.ts';
-import { chainIds, digestHex } from '../../src/identity/digest.ts';
+import { chainIds, digestHex, sha256Digest } from '../../src/identity/digest.ts';
 import type { ImageSource, SourceItem } from '../../src/image/image-source.ts';
 import { hostPlatform } from '../../src/image/platform.ts';
 import { failureOf } from '../support/fake-graph.ts';
@@ -293,6 +294,48 @@ describe('import of an index', () => {
     await lab.import(multiPlatform(lab).path);
     await lab.import(archive(lab, fixtureImage([base], { names: ['multi:1'] })));
     expect(await lab.store.graph.indexes.of('multi:1')).toBeNull();
+  });
+
+  it('is forgotten, with what came with it, when its name is moved or removed', async () => {
+    for (const change of ['set', 'delete', 'deleteAll'] as const) {
+      await using lab = await openJobLab();
+      const { graph, tags } = lab.store;
+      await lab.import(multiPlatform(lab).path);
+      const { attachments } = (await graph.indexes.of('multi:1'))!;
+      if (change === 'set') await tags.set('multi', '1', idOf(there), true);
+      else if (change === 'delete') await tags.delete('docker.io/library/multi', '1');
+      else expect(await tags.deleteAll(idOf(here))).toEqual(['multi:1']);
+      expect(await graph.indexes.of('multi:1')).toBeNull();
+      for (const { digest } of attachments) expect(await graph.blobs.has(digest)).toBe(false);
+    }
+  });
+
+  it('is kept whole when it is imported again, also in the place of another one with the same blobs', async () => {
+    await using lab = await openJobLab();
+    const { graph } = lab.store;
+    await lab.import(multiPlatform(lab).path);
+    for (const images of [[there, here], [here]]) {
+      const { path, digest } = multiPlatform(lab, images);
+      await lab.import(path);
+      const kept = await graph.indexes.of('multi:1');
+      expect(kept!.digest).toBe(digest);
+      expect(kept!.attachments.length).toBeGreaterThan(0);
+      for (const attachment of kept!.attachments) expect(await graph.blobs.has(attachment.digest)).toBe(true);
+    }
+    expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('tags nothing when what comes with it is damaged', async () => {
+    await using lab = await openJobLab();
+    const { path } = multiPlatform(lab);
+    const statement = join(path.slice('oci:'.length), 'blobs/sha256', digestHex(sha256Digest('{}')));
+    const size = readFileSync(statement).length;
+    writeFileSync(statement, 'x'.repeat(size));
+    const results = await lab.import(path);
+    expect(results.at(-1)!.error?.code).toBe('DIGEST_MISMATCH');
+    expect(lab.store.tags.byId().size).toBe(0);
+    expect(await lab.store.graph.indexes.of('multi:1')).toBeNull();
+    expect(await lab.leftovers()).toEqual([]);
   });
 
   it('refuses to move a tag when told not to, as a result of its own', async () => {

@@ -9,6 +9,8 @@ export class FakeTaggedGraph implements TaggedGraph {
   readonly readOnly: boolean = false;
   holds = 0;
   changes = 0;
+  /** Names whose indexes were to be forgotten, in order. */
+  readonly forgotten: string[] = [];
   readonly #ids: TruncIndex;
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -45,5 +47,9 @@ export class FakeTaggedGraph implements TaggedGraph {
 
   noteTagChange(): void {
     this.changes++;
+  }
+
+  async forgetIndexes(names: readonly string[]): Promise<void> {
+    this.forgotten.push(...names);
   }
 }

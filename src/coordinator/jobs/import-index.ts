@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { KeptIndex } from '../../graph/indexes.ts';
-import { digestHex } from '../../identity/digest.ts';
+import { type Digest, digestHex } from '../../identity/digest.ts';
 import type { Platform, SourceIndex } from '../../image/image-source.ts';
 import { formatPlatform, hostPlatform, platformMatches } from '../../image/platform.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
@@ -17,7 +17,8 @@ export async function importIndex(tools: JobTools, job: ImportJob, index: Source
   const chosen = chooseMember({ members }, job.platform ?? null);
   const clobber = job.clobber !== false;
   if (!clobber && chosen !== null) refuseTaken(tools, names, chosen.id);
-  const attachments = job.blobs === 'drop' ? [] : await keepAttachments(tools, index, run);
+  const attached = job.blobs === 'drop' ? [] : index.attachments;
+  await using staging = await stageAttachments(tools, attached, run);
   for (const name of names) {
     if (chosen === null)
       run.warn(`${name} was not tagged: its index has no image here for ${platformText(job.platform)}`);
@@ -26,7 +27,8 @@ export async function importIndex(tools: JobTools, job: ImportJob, index: Source
     const moved = chosen === null ? null : await tagImage(tools, name, chosen.id, clobber);
     if (moved !== null) run.warn(moved);
   }
-  await graph.exclusive(() => graph.indexes.keep(names, index.raw, { digest, mediaType, members, attachments }));
+  const attachments = staging.blobs.map(({ digest, size }) => ({ digest, size }));
+  await graph.keepIndex(names, index.raw, { digest, mediaType, members, attachments }, staging.blobs);
 }
 
 /**
@@ -53,20 +55,27 @@ function platformText(platform: Platform | null | undefined): string {
   return platform == null ? 'any platform' : formatPlatform(platform);
 }
 
-async function keepAttachments(tools: JobTools, index: SourceIndex, run: JobRun): Promise<KeptIndex['attachments']> {
-  const { graph, pool } = tools;
-  const kept: KeptIndex['attachments'] = [];
-  for (const blob of index.attachments) {
-    const staging = await graph.mktemp();
-    try {
-      const to = join(staging.path, 'blob');
-      const copied = await pool.run('blob.copy', { blob, to }, { signal: run.signal });
-      const digest = blob.digest ?? copied.digest;
-      await graph.blobs.adopt(to, digest);
-      kept.push({ digest, size: copied.size });
-    } finally {
-      await staging.remove();
+interface StagedBlobs extends AsyncDisposable {
+  blobs: { path: string; digest: Digest; size: number }[];
+}
+
+/** Verified copies, to be kept once the names mean this index: one that they meant before may take its own blobs with it. */
+async function stageAttachments(
+  { graph, pool }: JobTools,
+  attachments: SourceIndex['attachments'],
+  run: JobRun,
+): Promise<StagedBlobs> {
+  const staging = await graph.mktemp();
+  try {
+    const blobs: StagedBlobs['blobs'] = [];
+    for (const [number, blob] of attachments.entries()) {
+      const path = join(staging.path, String(number));
+      const copied = await pool.run('blob.copy', { blob, to: path }, { signal: run.signal });
+      blobs.push({ path, digest: blob.digest ?? copied.digest, size: copied.size });
     }
+    return { blobs, [Symbol.asyncDispose]: () => staging.remove() };
+  } catch (error) {
+    await staging.remove();
+    throw error;
   }
-  return kept;
 }

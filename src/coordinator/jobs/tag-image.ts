@@ -16,8 +16,10 @@ export function refuseTaken(tools: JobTools, names: readonly string[], id: strin
 /** Gives an image a name. One that named another image is moved, as `docker load` does, and that is what it answers. */
 export async function tagImage(tools: JobTools, name: string, id: string, clobber: boolean): Promise<string | null> {
   const old = tagged(tools, name);
-  await forgetIndex(tools, name);
-  if (old === id) return null;
+  if (old === id) {
+    await forgetIndex(tools, name);
+    return null;
+  }
   const { repository, reference } = parseRepositoryTag(name);
   await tools.tags.set(repository, reference, id, clobber);
   if (old === null) return null;
@@ -29,8 +31,8 @@ function tagged({ tags }: JobTools, name: string): string | null {
   return tags.get(repository)?.get(reference) ?? null;
 }
 
-/** A name that means one image no longer means the index it once came with. */
+/** The name means this one image no longer as one of those in the index that it came with. */
 async function forgetIndex({ graph }: JobTools, name: string): Promise<void> {
   if ((await graph.indexes.of(name)) === null) return;
-  await graph.exclusive(() => graph.indexes.forget(name));
+  await graph.exclusive(() => graph.forgetIndexes([name]));
 }
