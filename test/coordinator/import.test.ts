@@ -5,6 +5,7 @@ import type { ImportedImage } from '../../src/coordinator/jobs/import.ts';
 import { chainIds, digestHex, sha256Digest } from '../../src/identity/digest.ts';
 import type { ImageSource, SourceItem } from '../../src/image/image-source.ts';
 import { hostPlatform } from '../../src/image/platform.ts';
+import { codeOf } from '../support/code-of.ts';
 import { failureOf } from '../support/fake-graph.ts';
 import {
   dockerArchiveFiles,
@@ -196,6 +197,24 @@ describe('import of a legacy archive', () => {
     await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
     expect(await lab.contents()).toEqual({});
     expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('lets nobody take a part of the chain away before its names are given', async () => {
+    await using lab = await openJobLab();
+    const { graph } = lab.store;
+    const registerOnce = graph.registerOnce.bind(graph);
+    const refusals: unknown[] = [];
+    graph.registerOnce = async (image, ...rest) => {
+      const registered = await registerOnce(image, ...rest);
+      await graph.removeUnneeded([image.id]);
+      refusals.push(await codeOf(graph.delete(image.id)));
+      return registered;
+    };
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a }], { old: { '1': b } });
+    good(await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files)));
+    expect(refusals).toEqual(['IMAGE_IN_USE', 'IMAGE_IN_USE']);
+    expect(await lab.contents()).toEqual({ [a]: [], [b]: ['old:1'] });
+    await graph.delete(b, { force: true });
   });
 });
 

@@ -26,6 +26,8 @@ export async function importImage(
   const warnings = [...image.warnings];
   const clobber = job.clobber !== false;
   const noted: JobRun = { ...run, warn: (message) => warnings.push(message) };
+  // Until its names are given nothing else says that somebody wants it: another job may be clearing up after itself.
+  const release = tools.graph.retain(image.kind === 'modern' ? [idOf(image)] : image.chain.map(({ id }) => id));
   try {
     if (!clobber) refuseTaken(tools, names, idOf(image));
     const added =
@@ -41,6 +43,7 @@ export async function importImage(
   } catch (error) {
     return { source, ref, error: asEngineError(error) };
   } finally {
+    release();
     for (const warning of warnings) run.warn(`${ref}: ${warning}`);
   }
 }
