@@ -6,76 +6,29 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { decompress } from 'zstd-napi';
 import { afterAll, describe, expect, test } from 'vitest';
-import { DEFAULT_LIMITS } from '../src/archive/limits.ts';
 import { profileFor } from '../src/compression/codecs.ts';
 import type { OutputCompression } from '../src/compression/codec.ts';
-import { createCoordinator } from '../src/coordinator/coordinator.ts';
-import type { ImportedImage } from '../src/coordinator/jobs/import.ts';
 import { asEngineError } from '../src/errors/wire.ts';
-import { openSource } from '../src/formats/transports.ts';
-import { openSystem } from '../src/system/select.ts';
+import {
+  BROKEN_LAYOUTS,
+  corpusFile,
+  corpusImage,
+  corpusPaths,
+  expectedRows,
+  isImageRow,
+  present,
+  REFUSED,
+} from './support/corpus.ts';
+import { type JobLab, openJobLab } from './support/job-lab.ts';
 import { openTestStore, type TestStore } from './support/test-store.ts';
 
-/** Real images of public projects, and what umoci made of them. */
-const CORPUS = join(import.meta.dirname, '../../shared/corpus');
-const present = existsSync(CORPUS);
+/** Real images of public projects, imported into stores, and what umoci made of them. */
 const isRoot = process.geteuid?.() === 0;
 if (!present) console.log('skipped: the corpus is not here');
 
-interface Expected {
-  path: string;
-  config_digest?: string | null;
-  diff_ids?: string[];
-  chain_ids?: string[];
-  tree?: string | null;
-}
-
-const lines = (file: string): string[] => (present ? readFileSync(join(CORPUS, file), 'utf8').trim().split('\n') : []);
-const rows = lines('expected.jsonl').map((line) => JSON.parse(line) as Expected);
-const index = lines('INDEX.tsv')
-  .slice(1)
-  .map((line) => line.split('\t'));
-/** Artifacts that are stored like images and have no image config. */
-const ARTIFACTS = [
-  'artifacts/blobs-only/',
-  'artifacts/no-blobs/',
-  'artifacts/index/',
-  'testdata/test_index_media_type/',
-];
-const others = rows.filter((row) => ARTIFACTS.some((path) => row.path.endsWith(path)));
-/**
- * Where the rules are stricter than the tools that made the expectations: a config whose file name is another digest
- * than its own, and manifests that are not what their descriptors say.
- */
-const REFUSED: Readonly<Record<string, string>> = {
-  'google_go-containerregistry/pkg/v1/mutate/testdata/source_image_with_empty_layer_history.tar': 'DIGEST_MISMATCH',
-  'docker-library_busybox/_dist-amd64/latest/musl/amd64/': 'SIZE_MISMATCH',
-  'docker-library_busybox/_dist-amd64/latest/uclibc/amd64/': 'SIZE_MISMATCH',
-  'docker-library_busybox/_dist-arm32v7/latest/musl/arm32v7/': 'SIZE_MISMATCH',
-};
-const images = rows.filter((row) => !others.includes(row) && !(row.path in REFUSED));
-
-async function importPath(store: TestStore, path: string): Promise<ImportedImage[]> {
-  const { graph, tags, pool } = store;
-  const tempDir = tmpdir();
-  const coordinator = createCoordinator({
-    graph,
-    tags,
-    pool,
-    tempDir,
-    jobs: 2,
-    lanes: { io: 2, cpu: 2 },
-    spoolBytes: 1e9,
-  });
-  const source = await openSource(path, { pool, system: openSystem(), tempDir, limits: DEFAULT_LIMITS });
-  try {
-    const { done } = await coordinator.submit({ type: 'import', source });
-    return await done;
-  } finally {
-    await source.close();
-    await coordinator.close();
-  }
-}
+const rows = expectedRows();
+const artifacts = rows.filter((row) => !isImageRow(row));
+const images = rows.filter((row) => isImageRow(row) && !REFUSED.has(row.path));
 
 /** What was left in a directory for unfinished work, which is made when it is first needed. */
 const leftIn = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
@@ -120,7 +73,7 @@ function expectedTree(file: string): string[] {
     if (type === 'l') return `l\t0777\t${owner}\t${mtime}\t${content}\t${path}`;
     return `f\t${mode}\t${owner}\t${size}\t${mtime}\t${linked === '' ? '' : 'linked'}\t${content}\t${path}`;
   };
-  const rest = readFileSync(join(CORPUS, file), 'utf8').trimEnd().split('\n').slice(1);
+  const rest = readFileSync(corpusFile(file), 'utf8').trimEnd().split('\n').slice(1);
   return rest
     .filter((line) => line !== '')
     .map(parse)
@@ -132,8 +85,9 @@ describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s
   let trees = 0;
 
   test.each(images.map((row) => [row.path, row] as const))('%s', async (path, row) => {
-    await using store = await openTestStore(driver);
-    const results = await importPath(store, join(CORPUS, path));
+    await using lab = await openJobLab({ driver });
+    const { store } = lab;
+    const results = await lab.import(corpusImage(path, lab.formats.dir));
     const result = results.find((one) => one.error === null && one.configDigest === row.config_digest);
     if (result === undefined || result.error !== null)
       throw asEngineError(
@@ -145,7 +99,7 @@ describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s
     const work = mkdtempSync(join(tmpdir(), 'layermill-corpus-'));
     try {
       for (const compression of ['none', 'gzip', 'zstd'] as const) await reexport(store, layers, compression, work);
-      if (row.tree && existsSync(join(CORPUS, row.tree))) {
+      if (row.tree && existsSync(corpusFile(row.tree))) {
         await store.graph.unpack(result.id, join(work, 'tree'));
         const wanted = expectedTree(row.tree);
         const made = treeOf(join(work, 'tree'));
@@ -163,7 +117,7 @@ describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s
   afterAll(() => {
     expect(run).toBe(images.length);
     console.log(
-      `${driver}: ${run} images of the corpus, ${trees} trees compared, ${others.length} rows without an image`,
+      `${driver}: ${run} images of the corpus, ${trees} trees compared, ${artifacts.length} rows without an image`,
     );
   });
 });
@@ -205,12 +159,12 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 };
 
 describe.runIf(present)('hostile layers', () => {
-  const hostile = index.filter((row) => row[7] === 'hostile').map((row) => row[0]!);
+  const hostile = corpusPaths((category) => category === 'hostile');
 
   test.each(hostile)('%s', async (path) => {
     await using store = await openTestStore('overlay2');
     const id = '1'.repeat(64);
-    const outcome = await store.graph.register({ id }, join(CORPUS, path)).then(
+    const outcome = await store.graph.register({ id }, corpusFile(path)).then(
       () => 'registered',
       (error: unknown) => asEngineError(error).code,
     );
@@ -226,43 +180,30 @@ describe.runIf(present)('hostile layers', () => {
 });
 
 describe.runIf(present)('rows of the corpus that are no images here', () => {
-  test.each([...others.map((row) => [row.path, 'NOT_AN_IMAGE'] as const), ...Object.entries(REFUSED)])(
-    '%s',
-    async (path, code) => {
-      await using store = await openTestStore('overlay2');
-      expect(await outcomesOf(store, path)).toEqual([code]);
-      expect(store.tags.repositories.size).toBe(0);
-    },
-  );
+  const refused = [...REFUSED].map(([path, { code }]) => [path, code] as const);
+  test.each([...artifacts.map(({ path }) => [path, 'NOT_AN_IMAGE'] as const), ...refused])('%s', async (path, code) => {
+    await using lab = await openJobLab();
+    expect(await outcomesOf(lab, path)).toEqual([code]);
+    expect(lab.store.tags.repositories.size).toBe(0);
+  });
 });
 
-async function outcomesOf(store: TestStore, path: string): Promise<string[]> {
+async function outcomesOf(lab: JobLab, path: string): Promise<string[]> {
   try {
-    const results = await importPath(store, join(CORPUS, path));
+    const results = await lab.import(corpusImage(path, lab.formats.dir));
     return results.map((result) => (result.error === null ? 'imported' : result.error.code));
   } catch (error) {
     return [asEngineError(error).code];
   }
 }
 
-/** Layouts that are damaged: what importing them ends with, image by image. */
-const BROKEN: Readonly<Record<string, string[]>> = {
-  'anchore_stereoscope/pkg/image/oci/testdata/valid_manifest/': ['SIZE_MISMATCH'],
-  'containers_container-libs/common/pkg/manifests/testdata/artifacts/config-only/': ['NOT_AN_IMAGE'],
-  'containers_container-libs/image/oci/layout/fixtures/delete_image_only_one_image/': ['SIZE_MISMATCH'],
-  'containers_container-libs/image/oci/layout/fixtures/delete_image_shared_blobs_dir/': ['BLOB_MISSING'],
-  'google_go-containerregistry/pkg/v1/layout/testdata/test_gc_image_unknown_mediatype/': ['NOT_AN_IMAGE'],
-  'sylabs_oci-tools/test/images/aufs-docker-v2-manifest/': ['SIZE_MISMATCH'],
-  'sylabs_oci-tools/test/images/overlayfs-docker-v2-manifest/': ['MEDIA_TYPE_UNSUPPORTED'],
-};
-
 describe.runIf(present)('broken layouts', () => {
-  const broken = index.filter((row) => row[7]!.endsWith('-broken')).map((row) => row[0]!);
+  const broken = corpusPaths((category) => category.endsWith('-broken'));
 
   test.each(broken)('%s', async (path) => {
-    await using store = await openTestStore('overlay2');
-    const outcome = await outcomesOf(store, path);
-    expect(outcome).toEqual(BROKEN[path]);
-    expect(leftIn(join(store.root, 'graph/_tmp'))).toEqual([]);
+    await using lab = await openJobLab();
+    const outcome = await outcomesOf(lab, path);
+    expect(outcome).toEqual(BROKEN_LAYOUTS[path]);
+    expect(await lab.leftovers()).toEqual([]);
   });
 });

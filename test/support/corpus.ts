@@ -27,6 +27,11 @@ export function isImageRow(row: ExpectedRow): boolean {
   return typeof row.config_digest === 'string' && row.os !== null && row.os !== undefined;
 }
 
+/** Where a file of the corpus is. */
+export function corpusFile(path: string): string {
+  return join(CORPUS, path);
+}
+
 /** The paths of INDEX.tsv whose category passes. */
 export function corpusPaths(passes: (category: string) => boolean): string[] {
   const rows = lines('INDEX.tsv').slice(1);
@@ -34,7 +39,7 @@ export function corpusPaths(passes: (category: string) => boolean): string[] {
 }
 
 function lines(file: string): string[] {
-  return present ? readFileSync(join(CORPUS, file), 'utf8').trim().split('\n') : [];
+  return present ? readFileSync(corpusFile(file), 'utf8').trim().split('\n') : [];
 }
 
 /**
@@ -42,7 +47,7 @@ function lines(file: string): string[] {
  * a file with its target; they are copied to `dir` and get their links back.
  */
 export function corpusImage(path: string, dir: string): string {
-  const original = join(CORPUS, path);
+  const original = corpusFile(path);
   if (!path.startsWith('docker-library_busybox/')) return original;
   const copy = join(dir, path.replaceAll('/', '_'));
   if (existsSync(copy)) return copy;
