@@ -25,7 +25,7 @@ export function tarTruncated(what: string, offset: number, entry?: Bytes): Engin
 export function tarOverLimit(limit: string, allowed: number, what: string, entry?: Bytes): EngineError {
   return engineError(
     'LIMIT_EXCEEDED',
-    `${what}${of(entry)}: more than the limit ${limit} = ${allowed}; raise the limit if the layer is to be trusted`,
+    `${what}${of(entry)}: more than the limit ${limit} = ${allowed}`,
     entry === undefined ? { limit, allowed } : { limit, allowed, entry: shownName(entry) },
   );
 }

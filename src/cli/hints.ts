@@ -23,7 +23,8 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   DRIVERS_AMBIGUOUS: 'say which one with --driver',
   DRIVER_MOUNT_UNAVAILABLE: '`layermill unpack NAME DIR` writes the tree without mounting',
   MANIFEST_NOT_PRESERVED: 'nothing was written; without --preserve-digests it is exported with a new manifest',
-  LIMIT_EXCEEDED: 'if you trust this source, raise the limit in a file given with --config',
+  LIMIT_EXCEEDED:
+    'limits of layers can be raised under `limits` in a file given with --config, if you trust this source',
   DIGEST_MISMATCH: 'the source is damaged or was changed; fetch it again',
   DIFF_ID_MISMATCH: 'the source is damaged or was changed; fetch it again',
   TASK_OUT_OF_MEMORY: 'use fewer --threads, or raise budgets.threadHeapBytes',

@@ -31,11 +31,11 @@ export function meter(sink: ByteSink, limits: ExpansionLimits): Meter {
 /** Throws LIMIT_EXCEEDED when so much unpacked from so little packed is over the bounds. */
 export function checkExpansion(packed: number, unpacked: number, limits: ExpansionLimits): void {
   if (unpacked > limits.outputBytes) {
-    const message = `the stream unpacks to more than ${limits.outputBytes} bytes; raise the limit if you trust it`;
+    const message = `the stream unpacks to more than ${limits.outputBytes} bytes (limit layerBytes)`;
     throw engineError('LIMIT_EXCEEDED', message, { limit: 'layerBytes', allowed: limits.outputBytes });
   }
   if (unpacked > RATIO_FROM && unpacked > packed * limits.ratio) {
-    const message = `the stream unpacks to more than ${limits.ratio} times its size; raise the limit if you trust it`;
+    const message = `the stream unpacks to more than ${limits.ratio} times its size (limit expansionRatio)`;
     throw engineError('LIMIT_EXCEEDED', message, { limit: 'expansionRatio', allowed: limits.ratio });
   }
 }

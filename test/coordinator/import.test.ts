@@ -11,16 +11,19 @@ import {
   dockerArchiveFiles,
   type FixtureImage,
   fixtureImage,
+  type FixtureLayer,
   fixtureLayer,
   FixtureLayout,
   legacyArchiveFiles,
   named,
+  pack,
   packedLayer,
   v1Id,
   writeArchiveFile,
   writeDirectory,
 } from '../support/image-fixture.ts';
 import { type JobLab, openJobLab } from '../support/job-lab.ts';
+import { header, zeros } from '../support/tar-fixture.ts';
 
 const base = fixtureLayer({ 'etc/base': 'base' });
 const top = fixtureLayer({ 'etc/top': 'top' });
@@ -37,6 +40,14 @@ const archive = (lab: JobLab, ...images: FixtureImage[]): string =>
     join(lab.formats.dir, `${images.map(({ names }) => names[0]).join()}.tar`),
     dockerArchiveFiles(images),
   );
+
+/** One file of 1 GiB of zeros, packed more than a thousandfold; what is promised of it is never looked at. */
+function bombLayer(compression: 'gzip' | 'zstd'): FixtureLayer {
+  const part = pack(zeros(32 * 1024), compression);
+  const head = pack(header('zeros', { size: 1024 ** 3 }), compression);
+  const stored = Buffer.concat([head, ...Array<Buffer>(64).fill(part), pack(zeros(2), compression)]);
+  return { tar: Buffer.alloc(0), stored, diffId: sha256Digest('1 GiB'), digest: sha256Digest(stored), compression };
+}
 
 function good(results: ImportedImage[]): (ImportedImage & { error: null })[] {
   for (const { error } of results) if (error !== null) throw error;
@@ -96,6 +107,18 @@ describe('import', () => {
     expect(await lab.contents()).toEqual({});
     expect(await lab.leftovers()).toEqual([]);
   });
+
+  it.each(['gzip', 'zstd'] as const)(
+    'refuses a layer of 1 GiB in a little %s, and leaves nothing of it',
+    async (kind) => {
+      await using lab = await openJobLab();
+      const bomb = fixtureImage([base, bombLayer(kind)], { names: ['bomb:1'] });
+      const results = await lab.import(archive(lab, bomb, first));
+      expect(results.map(({ error }) => error?.code)).toEqual(['LIMIT_EXCEEDED', undefined]);
+      expect(Object.keys(await lab.contents()).sort()).toEqual([idOf(first), ...layerIds(first)].sort());
+      expect(await lab.leftovers()).toEqual([]);
+    },
+  );
 
   it('moves a tag and says so', async () => {
     await using lab = await openJobLab();
