@@ -192,7 +192,7 @@ export class Graph {
     await removeUnneeded(this.#context, ids);
   }
 
-  /** Keeps an index for its names, and takes the verified files of what is kept with it. */
+  /** Keeps an index for its names, instead of any other; takes the verified files of what is kept with it. */
   async keepIndex(
     names: readonly string[],
     raw: Buffer,
@@ -200,6 +200,7 @@ export class Graph {
     attached: readonly { path: string; digest: Digest }[],
   ): Promise<void> {
     await this.exclusive(async () => {
+      await this.forgetIndexes(names);
       for (const { path, digest } of attached) await this.blobs.adopt(path, digest);
       await this.indexes.keep(names, raw, index);
     });

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ImportedImage } from '../../src/coordinator/jobs/import.ts';
-import { chainIds, digestHex, sha256Digest } from '../../src/identity/digest.ts';
+import { chainIds, type Digest, digestHex, sha256Digest } from '../../src/identity/digest.ts';
 import type { ImageSource, SourceItem } from '../../src/image/image-source.ts';
 import { hostPlatform } from '../../src/image/platform.ts';
 import { codeOf } from '../support/code-of.ts';
@@ -365,6 +365,16 @@ describe('import of an index', () => {
       for (const attachment of kept!.attachments) expect(await graph.blobs.has(attachment.digest)).toBe(true);
     }
     expect(await lab.leftovers()).toEqual([]);
+  });
+
+  it('takes the place of another one also under a name that tags nothing', async () => {
+    await using lab = await openJobLab();
+    const platform = { os: 'plan9', architecture: 'mips' };
+    await lab.import(multiPlatform(lab).path, { platform });
+    const { path, digest } = multiPlatform(lab, [here]);
+    await lab.import(path, { platform });
+    expect((await lab.store.graph.indexes.of('multi:1'))!.digest).toBe(digest);
+    expect(readdirSync(join(lab.store.root, 'indexes/sha256'))).toEqual([digestHex(digest as Digest)]);
   });
 
   it('tags nothing when what comes with it is damaged', async () => {
