@@ -8,7 +8,7 @@ import { shownName } from '../src/archive/shown-name.ts';
 import type { System } from '../src/system/system.ts';
 import type { AppliedLayer, ApplyLayer } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { visitLayer } from './read-layer.ts';
+import { readLayer, toVisitor } from './read-layer.ts';
 import { Scope } from './scope.ts';
 
 /** Entries between two looks at the cancel word. */
@@ -51,8 +51,8 @@ function apply(system: System, input: ApplyLayer, context: TaskContext): Applied
     (layer) => layer.close(),
   );
   const keep = input.keepBlob === null ? null : open.adopt(openSync(input.keepBlob, 'wx', 0o600), closeSync);
-  const stored = keep === null ? undefined : (chunk: Buffer) => writeAll(keep, chunk);
-  const digests = visitLayer(system, input, applier, context, stored);
+  const packed = keep === null ? undefined : (chunk: Buffer) => writeAll(keep, chunk);
+  const digests = readLayer(system, input, toVisitor(applier, input.limits, context), context, packed);
   applier.finish();
   writer.finish();
   return { status: 'applied', entries: applier.entries, size: applier.size, ...digests };

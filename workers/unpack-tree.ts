@@ -5,6 +5,7 @@ import { applyLateModes } from '../src/archive/late-modes.ts';
 import type { Bytes, System } from '../src/system/system.ts';
 import type { TaskMap } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
+import { everyChunk } from './read-layer.ts';
 import { Scope } from './scope.ts';
 
 /** Task `tree.unpack`. */
@@ -35,10 +36,7 @@ export function unpackTree(
     const reader = createTarReader(applier, input.limits);
     pumpTar(system, source, (chunk) => reader.write(chunk), {
       limits: input.limits,
-      tick: (bytes) => {
-        context.cell.throwIfCancelled();
-        context.cell.addBytesIn(bytes);
-      },
+      tick: everyChunk(context),
       warn: context.warn,
     });
     reader.end();

@@ -1,11 +1,8 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { ByteSink, Compression, Decoder } from '../compression/codec.ts';
 import { decoderFor } from '../compression/codecs.ts';
 import { detectCompression, DETECT_BYTES } from '../compression/detect.ts';
-import { engineError } from '../errors/kinds.ts';
-import { type Digest, digestAlgorithm } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
-import { readBlob } from '../streams/read-blob.ts';
+import { type FileState, readBlob } from '../streams/read-blob.ts';
 import type { System } from '../system/system.ts';
 import { writeTreeChanges, writeDirectory, writeLayerChanges } from './changeset.ts';
 import { expansionLimits, type LayerLimits } from './limits.ts';
@@ -16,22 +13,22 @@ export interface PumpOptions {
   limits: LayerLimits;
   /** Called with the number of bytes read each time some were; throws to stop. */
   tick(bytes: number): void;
-  /** Gets the stored bytes of a blob as they are read. */
-  stored?: ByteSink | undefined;
+  /** Gets the bytes of a packed blob as they are read; those of a plain tar are what `sink` gets. */
+  packed?: ByteSink | undefined;
   warn(code: string, message: string, entry?: string): void;
 }
 
-/** What the stored bytes turned out to be; `blob` is null for a tar that is not stored anywhere. */
+/** What the stored bytes turned out to be; `state` is null for a tar that is not stored anywhere. */
 export interface Pumped {
   compression: Compression;
-  blob: { digest: Digest; size: number } | null;
+  state: FileState | null;
 }
 
 const EMPTY_TAR: Buffer = Buffer.alloc(1024);
 
 /**
- * Gives the tar of a layer to `sink`, from wherever it comes, to the real end of the stream. A blob's size and digest
- * are checked at the end, after `sink` has had everything: nothing may be committed before this returns.
+ * Gives the tar of a layer to `sink`, from wherever it comes, to the real end of the stream. A blob's size is checked,
+ * its digest is the caller's affair: nothing may be committed before it was looked at.
  */
 export function pumpTar(system: System, source: TarSource, sink: ByteSink, options: PumpOptions): Pumped {
   switch (source.from) {
@@ -58,7 +55,7 @@ export function pumpTar(system: System, source: TarSource, sink: ByteSink, optio
     case 'empty':
       sink(EMPTY_TAR);
   }
-  return { compression: 'none', blob: null };
+  return { compression: 'none', state: null };
 }
 
 function ticking(sink: ByteSink, options: PumpOptions): ByteSink {
@@ -69,49 +66,25 @@ function ticking(sink: ByteSink, options: PumpOptions): ByteSink {
 }
 
 function pumpBlob(blob: BlobRef, sink: ByteSink, options: PumpOptions): Pumped {
-  const hash = createHash('sha256');
-  // A promised digest may be of another algorithm; ours, the name in the store, is always sha256.
-  const promised = promisedHash(blob.digest);
-  const unpack = sniffing(sink, options.limits);
-  let size = 0;
-  readBlob(blob, (chunk) => {
+  const unpack = sniffing(sink, options);
+  const state = readBlob(blob, (chunk) => {
     options.tick(chunk.length);
-    hash.update(chunk);
-    promised?.update(chunk);
-    options.stored?.(chunk);
-    size += chunk.length;
     unpack.write(chunk);
   });
   unpack.end();
-  const digest: Digest = `sha256:${hash.digest('hex')}`;
-  if (blob.digest !== undefined)
-    checkDigest(blob.digest, promised === null ? digest : `sha512:${promised.digest('hex')}`);
-  return { compression: unpack.compression(), blob: { digest, size } };
-}
-
-function promisedHash(digest: Digest | undefined): Hash | null {
-  return digest !== undefined && digestAlgorithm(digest) === 'sha512' ? createHash('sha512') : null;
-}
-
-function checkDigest(expected: Digest, actual: Digest): void {
-  if (expected === actual) return;
-  throw engineError('DIGEST_MISMATCH', `the bytes of blob ${expected} have digest ${actual}; fetch or save it again`, {
-    what: 'blob',
-    expected,
-    actual,
-  });
+  return { compression: unpack.compression(), state };
 }
 
 /** Unpacks by what the first bytes say, whatever a name or media type claimed; gathers them when they come one by one. */
-function sniffing(sink: ByteSink, limits: LayerLimits): Decoder & { compression(): Compression } {
+function sniffing(sink: ByteSink, { limits, packed }: PumpOptions): Decoder & { compression(): Compression } {
   let head: Buffer = Buffer.alloc(0);
   let compression: Compression = 'none';
   let decoder: Decoder | null = null;
   const start = (): Decoder => {
     compression = detectCompression(head);
     const started = decoderFor(compression, sink, expansionLimits(limits));
-    decoder = started;
-    return started;
+    decoder = compression === 'none' || packed === undefined ? started : teed(started, packed);
+    return decoder;
   };
   return {
     write(chunk): void {
@@ -137,5 +110,15 @@ function sniffing(sink: ByteSink, limits: LayerLimits): Decoder & { compression(
       }
     },
     compression: () => compression,
+  };
+}
+
+function teed(decoder: Decoder, packed: ByteSink): Decoder {
+  return {
+    write(chunk): void {
+      packed(chunk);
+      decoder.write(chunk);
+    },
+    end: () => decoder.end(),
   };
 }
