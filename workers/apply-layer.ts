@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { LayerApplier } from '../src/archive/apply-layer.ts';
 import { NeedsLower } from '../src/archive/layer-tree.ts';
 import { openLowerView } from '../src/archive/merged-tree.ts';
@@ -8,7 +8,7 @@ import { shownName } from '../src/archive/shown-name.ts';
 import type { System } from '../src/system/system.ts';
 import type { AppliedLayer, ApplyLayer } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { readLayer, toVisitor } from './read-layer.ts';
+import { readLayer, readUnhashed, toVisitor } from './read-layer.ts';
 import { Scope } from './scope.ts';
 
 /** Entries between two looks at the cancel word. */
@@ -19,7 +19,6 @@ export function applyLayer(system: System, input: ApplyLayer, context: TaskConte
   try {
     return apply(system, input, context);
   } catch (error) {
-    if (input.keepBlob !== null) rmSync(input.keepBlob, { force: true });
     if (!(error instanceof NeedsLower)) throw error;
     emptyDirectory(input.target.dir);
     emptyDirectory(input.meta);
@@ -50,12 +49,14 @@ function apply(system: System, input: ApplyLayer, context: TaskContext): Applied
     }),
     (layer) => layer.close(),
   );
-  const keep = input.keepBlob === null ? null : open.adopt(openSync(input.keepBlob, 'wx', 0o600), closeSync);
-  const packed = keep === null ? undefined : (chunk: Buffer) => writeAll(keep, chunk);
-  const digests = readLayer(system, input, toVisitor(applier, input.limits, context), context, packed);
+  const reader = toVisitor(applier, input.limits, context);
+  const read =
+    input.bytes === null
+      ? readUnhashed(system, input, reader, context)
+      : readLayer(system, { ...input, bytes: input.bytes }, reader, context);
   applier.finish();
   writer.finish();
-  return { status: 'applied', entries: applier.entries, size: applier.size, ...digests };
+  return { status: 'applied', entries: applier.entries, size: applier.size, ...read };
 }
 
 function everyEntry(context: TaskContext): () => void {
@@ -64,10 +65,6 @@ function everyEntry(context: TaskContext): () => void {
     context.cell.addEntries(1);
     if (++entries % ENTRIES_PER_TICK === 0) context.cell.throwIfCancelled();
   };
-}
-
-function writeAll(fd: number, chunk: Buffer): void {
-  for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
 }
 
 /** The directory belongs to the main thread and stays; what this task put in it goes. */

@@ -12,6 +12,7 @@ export function archiveLayer(system: System, input: ArchiveLayer, context: TaskC
     context.cell.addBytesOut(chunk.length);
     output.write(chunk);
   });
-  const { diffId, tarSize } = readLayer(system, input, encoder, context);
+  const bytes = { keepBlob: null, expected: input.expected };
+  const { diffId, tarSize } = readLayer(system, { ...input, bytes }, encoder, context).digests;
   return { diffId, tarSize, blob: output.finish() };
 }

@@ -6,7 +6,9 @@ import { readLayer, toVisitor } from './read-layer.ts';
 
 /** Task `layer.digest`. The tar is read as when it is applied, so that what is refused there is refused here. */
 export function digestLayer(system: System, input: DigestLayer, context: TaskContext): LayerDigests {
-  return readLayer(system, input, toVisitor(countEntries(context), input.limits, context), context);
+  const bytes = { keepBlob: null, expected: input.expected };
+  return readLayer(system, { ...input, bytes }, toVisitor(countEntries(context), input.limits, context), context)
+    .digests;
 }
 
 function countEntries(context: TaskContext): TarVisitor {

@@ -6,6 +6,7 @@ import { archivePart } from './archive-part.ts';
 import { cloneTree } from './clone-tree.ts';
 import { copyBlob } from './copy-blob.ts';
 import { digestLayer } from './digest-layer.ts';
+import { hashLayer } from './hash-layer.ts';
 import { indexArchive } from './index-archive.ts';
 import { joinParts } from './join-parts.ts';
 import { sizeLayer } from './size-layer.ts';
@@ -16,6 +17,7 @@ import { unpackTree } from './unpack-tree.ts';
 export function createHandlers(system: System): TaskHandlers {
   return {
     'layer.apply': (input, context) => applyLayer(system, input, context),
+    'layer.hash': (input, context) => hashLayer(system, input, context),
     'layer.digest': (input, context) => digestLayer(system, input, context),
     'layer.archive': (input, context) => archiveLayer(system, input, context),
     'layer.part': (input, context) => archivePart(system, input, context),

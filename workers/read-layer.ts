@@ -1,59 +1,64 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { LayerLimits } from '../src/archive/limits.ts';
-import { pumpTar } from '../src/archive/pump-tar.ts';
+import { type Pumped, pumpTar } from '../src/archive/pump-tar.ts';
 import type { TarVisitor } from '../src/archive/tar-entry.ts';
 import { createTarReader } from '../src/archive/tar-reader.ts';
 import type { TarSource } from '../src/archive/tar-source.ts';
 import type { ByteSink } from '../src/compression/codec.ts';
-import type { Digest } from '../src/identity/digest.ts';
 import type { System } from '../src/system/system.ts';
-import type { LayerDigests } from '../src/tasks/task-map.ts';
+import type { HashedLayer, LayerBytes } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { LayerHash } from './layer-hash.ts';
 
 /** What the tasks that read a whole layer are all told. */
 interface LayerInput {
   source: TarSource;
-  expected: { diffId?: Digest };
   limits: LayerLimits;
 }
 
 /** What gets the tar of a layer. */
-interface TarTaker {
+export interface TarTaker {
   write: ByteSink;
   end(): void;
 }
 
 /**
- * Gives the tar of a layer to `into`, to the real end of the stream, and hashes it on the way; `packed` gets the packed
- * bytes as they come. The digests are checked when everything else was found right: DIGEST_MISMATCH, DIFF_ID_MISMATCH.
+ * Gives the tar of a layer to `into`, to the real end of the stream, and hashes it on the way. The digests are checked
+ * when everything else was found right: DIGEST_MISMATCH, DIFF_ID_MISMATCH.
  */
 export function readLayer(
+  system: System,
+  input: LayerInput & { bytes: LayerBytes },
+  into: TarTaker,
+  context: TaskContext,
+): HashedLayer {
+  using kept = new KeptBlob(input.bytes.keepBlob);
+  const hash = new LayerHash(input.source);
+  const tar = (chunk: Buffer): void => {
+    hash.tar(chunk);
+    into.write(chunk);
+  };
+  const packed = (chunk: Buffer): void => {
+    hash.packed(chunk);
+    kept.write(chunk);
+  };
+  const { compression, state } = pump(system, input, tar, context, packed);
+  into.end();
+  const digests = hash.finish(compression, input.bytes.expected);
+  kept.keep();
+  return { digests, state };
+}
+
+/** As `readLayer`, while another task hashes the same bytes. */
+export function readUnhashed(
   system: System,
   input: LayerInput,
   into: TarTaker,
   context: TaskContext,
-  packed?: ByteSink,
-): LayerDigests {
-  const hash = new LayerHash(input.source);
-  const { compression } = pumpTar(
-    system,
-    input.source,
-    (chunk) => {
-      hash.tar(chunk);
-      into.write(chunk);
-    },
-    {
-      limits: input.limits,
-      tick: everyChunk(context),
-      packed: (chunk) => {
-        hash.packed(chunk);
-        packed?.(chunk);
-      },
-      warn: context.warn,
-    },
-  );
+): { digests: null; state: HashedLayer['state'] } {
+  const { state } = pump(system, input, (chunk) => into.write(chunk), context);
   into.end();
-  return hash.finish(compression, input.expected);
+  return { digests: null, state };
 }
 
 /** What reads the tar entry by entry; the unpacked bytes count as what the task put out. */
@@ -68,10 +73,44 @@ export function toVisitor(visitor: TarVisitor, limits: LayerLimits, context: Tas
   };
 }
 
-/** Counts what is read, and stops a cancelled task. */
-export function everyChunk({ cell }: TaskContext): (bytes: number) => void {
-  return (bytes) => {
+/** As `pumpTar`, counting what is read and stopping when the task is cancelled. */
+export function pump(
+  system: System,
+  { source, limits }: LayerInput,
+  tar: ByteSink,
+  { cell, warn }: TaskContext,
+  packed?: ByteSink,
+): Pumped {
+  const tick = (bytes: number): void => {
     cell.throwIfCancelled();
     cell.addBytesIn(bytes);
   };
+  return pumpTar(system, source, tar, { limits, tick, packed, warn });
+}
+
+/** The file that the packed bytes are kept in, if they are; it goes again unless `keep` was reached. */
+class KeptBlob {
+  readonly #path: string | null;
+  readonly #fd: number;
+  #good = false;
+
+  constructor(path: string | null) {
+    this.#path = path;
+    this.#fd = path === null ? -1 : openSync(path, 'wx', 0o600);
+  }
+
+  write(chunk: Buffer): void {
+    if (this.#path === null) return;
+    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+  }
+
+  keep(): void {
+    this.#good = true;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#path === null) return;
+    closeSync(this.#fd);
+    if (!this.#good) rmSync(this.#path, { force: true });
+  }
 }

@@ -1,11 +1,10 @@
 import { LayerApplier } from '../src/archive/apply-layer.ts';
-import { pumpTar } from '../src/archive/pump-tar.ts';
 import { createTarReader } from '../src/archive/tar-reader.ts';
 import { applyLateModes } from '../src/archive/late-modes.ts';
 import type { Bytes, System } from '../src/system/system.ts';
 import type { TaskMap } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { everyChunk } from './read-layer.ts';
+import { pump } from './read-layer.ts';
 import { Scope } from './scope.ts';
 
 /** Task `tree.unpack`. */
@@ -34,11 +33,7 @@ export function unpackTree(
       (layer) => layer.close(),
     );
     const reader = createTarReader(applier, input.limits);
-    pumpTar(system, source, (chunk) => reader.write(chunk), {
-      limits: input.limits,
-      tick: everyChunk(context),
-      warn: context.warn,
-    });
+    pump(system, { source, limits: input.limits }, (chunk) => reader.write(chunk), context);
     reader.end();
     applier.finish();
     entries += applier.entries;

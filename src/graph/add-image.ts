@@ -200,6 +200,7 @@ async function makeLayer(
         id: step.id,
         parent: step.parent,
         source,
+        packed,
         expected: { diffId: step.diffId },
         keepBlob: packed && options.blobs === 'keep',
         // A driver that stacks on the finished tree of the parent makes it true early; it goes again if this fails.

@@ -6,7 +6,7 @@ import type { StagedLayer } from '../drivers/driver.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { StagingDir } from '../streams/temp-dir.ts';
-import type { AppliedLayer } from '../tasks/task-map.ts';
+import { applyWhole, type WholeLayer } from './apply-whole.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 
 /** The file in an image's staging directory where a thread keeps the packed layer. */
@@ -16,7 +16,7 @@ const BLOB_FILE = 'blob';
 export interface FilledLayer {
   tree: StagedLayer;
   meta: StagingDir;
-  applied: AppliedLayer & { status: 'applied' };
+  applied: WholeLayer;
   /** The packed layer in `meta`, when it was to be kept. */
   blob: { path: string; digest: Digest } | null;
 }
@@ -25,6 +25,8 @@ export interface FillRequest {
   id: string;
   parent: string | null;
   source: TarSource;
+  /** The bytes of `source` have to be unpacked. */
+  packed: boolean;
   expected: { diffId?: Digest };
   keepBlob: boolean;
   /** Makes sure that the parent is committed, which it is already when this is null; a driver that can begins before. */
@@ -72,19 +74,18 @@ async function fillOnce(
     const kept = request.keepBlob ? join(meta.path, BLOB_FILE) : null;
     const clone = kept === null ? null : await cloneOf(request.source, kept);
     const { dir } = tree.mount;
-    const applied = await context.pool.run(
-      'layer.apply',
+    const applied = await applyWhole(
+      context.pool,
       {
         source: clone ?? request.source,
         target: parentReady ? tree.mount : { style: 'overlay', dir, lowers: null },
         meta: meta.path,
-        keepBlob: clone === null ? kept : null,
-        expected: request.expected,
+        bytes: { keepBlob: clone === null ? kept : null, expected: request.expected },
         limits: context.limits,
       },
-      { ...options, job: id },
+      { packed: request.packed, ...options, job: id },
     );
-    if (applied.status === 'applied') {
+    if (applied !== null) {
       return { tree, meta, applied, blob: kept === null ? null : { path: kept, digest: applied.blob.digest } };
     }
     await tree.discard();

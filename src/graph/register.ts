@@ -28,6 +28,7 @@ interface Registration {
   image: V1Image;
   json: (size: number) => Buffer;
   source: TarSource;
+  packed: boolean;
   /** Null was given for the layer. */
   empty: boolean;
 }
@@ -86,8 +87,8 @@ async function registerAlone(
 ): Promise<Registered> {
   const spool = await context.store.stage();
   try {
-    const { source } = await prepareLayer(context, layer, spool.path, options);
-    const registration = { image, json, source, empty: layer === null };
+    const { source, compression } = await prepareLayer(context, layer, spool.path, options);
+    const registration = { image, json, source, packed: compression !== 'none', empty: layer === null };
     // Another process may register the id while we fill our layer: then ours is looked at as if it had come later.
     for (let attempt = 0; attempt < 2; attempt++) {
       const registered =
@@ -106,9 +107,9 @@ async function registerNew(
   registration: Registration,
   options: RegisterOptions,
 ): Promise<Registered | null> {
-  const { image, source } = registration;
+  const { image, source, packed } = registration;
   const parent = image.parent === '' ? null : image.parent;
-  const request = { id: image.id, parent, source, expected: {}, keepBlob: false, parentReady: null };
+  const request = { id: image.id, parent, source, packed, expected: {}, keepBlob: false, parentReady: null };
   const filled = await fillLayer(context, request, options);
   let committed = false;
   try {

@@ -48,6 +48,10 @@ export class Dispatcher implements TaskPool {
     this.#seats = new Budget(options.threads);
   }
 
+  get idle(): number {
+    return this.#seats.waiting > 0 ? 0 : this.threads - this.#seats.used;
+  }
+
   run<Name extends TaskName>(name: Name, input: TaskInput<Name>, options: RunOptions = {}): Promise<TaskOutput<Name>> {
     const output = this.#perform(name, input, options);
     const forget = (): void => void this.#unfinished.delete(output);
@@ -62,7 +66,7 @@ export class Dispatcher implements TaskPool {
     options: RunOptions,
   ): Promise<TaskOutput<Name>> {
     if (this.#seats.waiting >= this.#maxQueue) throw queueFull(this.#maxQueue);
-    const leaveSeat = await this.#seats.acquire(1, options.signal);
+    const leaveSeat = await this.#seats.acquire(1, options.signal, options.rank);
     const task = this.#start(options);
     try {
       const request: TaskRequest = { name, input, cell: task.cell.memory };

@@ -4,13 +4,15 @@ const WAITING = 'cancelled while waiting for room';
 
 interface Waiter {
   amount: number;
+  rank: number;
   admit(): void;
   refuse(error: unknown): void;
 }
 
 /**
  * A counted amount of something scarce (bytes in flight, threads), lent first come, first served, so that a large
- * request is never starved by small ones. A request for more than everything is lent everything, alone.
+ * request is never starved by small ones; who comes with a higher rank goes before those of a lower one. A request for
+ * more than everything is lent everything, alone.
  */
 export class Budget {
   readonly capacity: number;
@@ -34,12 +36,12 @@ export class Budget {
    * Waits for `amount` and answers the function that gives it back (calling it twice is no error). Rejects with
    * CANCELLED when `signal` aborts first, and with the error of `close`.
    */
-  acquire(amount: number, signal?: AbortSignal): Promise<() => void> {
+  acquire(amount: number, signal?: AbortSignal, rank = 0): Promise<() => void> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (signal?.aborted === true) return Promise.reject(cancelled(signal, WAITING));
     const lent = Math.min(amount, this.capacity);
     if (this.#waiters.length === 0 && this.#fits(lent)) return Promise.resolve(this.#lend(lent));
-    return this.#wait(lent, signal);
+    return this.#wait(lent, signal, rank);
   }
 
   /** Refuses everyone who waits, and everyone from now on, with `error`. What is lent stays lent. */
@@ -48,10 +50,11 @@ export class Budget {
     for (const waiter of this.#waiters.splice(0)) waiter.refuse(error);
   }
 
-  #wait(amount: number, signal: AbortSignal | undefined): Promise<() => void> {
+  #wait(amount: number, signal: AbortSignal | undefined, rank: number): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         amount,
+        rank,
         admit: () => {
           deafen();
           resolve(this.#lend(amount));
@@ -61,7 +64,8 @@ export class Budget {
           reject(error);
         },
       };
-      this.#waiters.push(waiter);
+      const behind = this.#waiters.findIndex((other) => other.rank < rank);
+      this.#waiters.splice(behind < 0 ? this.#waiters.length : behind, 0, waiter);
       const deafen = onAbort(signal, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         waiter.refuse(cancelled(signal, WAITING));

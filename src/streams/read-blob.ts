@@ -49,7 +49,7 @@ function stateOf({ dev, ino, size, mtimeNs }: BigIntStats): FileState {
 }
 
 /** The error of a file that somebody wrote to while it was read. */
-function sourceChanged(path: string): Error {
+export function sourceChanged(path: string): Error {
   const message = `${JSON.stringify(path)} changed while it was read; stop what writes there and run it again`;
   return engineError('SOURCE_CHANGED', message, { path });
 }

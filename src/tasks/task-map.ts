@@ -4,11 +4,14 @@ import type { TarSource } from '../archive/tar-source.ts';
 import type { Compression, CompressionProfile } from '../compression/codec.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
+import type { FileState } from '../streams/read-blob.ts';
 
 /** Every task that a worker thread can do: JSON values in, JSON values out, so that a mistake does not compile. */
 export interface TaskMap {
   /** Reads a layer to its real end, applies it to a directory and writes its record. */
   'layer.apply': { input: ApplyLayer; output: AppliedLayer };
+  /** Hashes the blob of a layer, beside the task that applies it and looks at everything but the digests. */
+  'layer.hash': { input: HashLayer; output: HashedLayer };
   /** Reads a layer to its real end and hashes it, without extracting anything. */
   'layer.digest': { input: DigestLayer; output: LayerDigests };
   /** Writes the tar of a layer, packed by a profile, into a new file. */
@@ -41,16 +44,33 @@ export interface ApplyLayer {
   target: LayerMount | { style: 'overlay'; dir: string; lowers: null };
   /** The staging directory for `record` and `payload/`; both are written there. */
   meta: string;
-  /** Copy the packed bytes here while reading them, or null. The file is removed when the task fails. */
-  keepBlob: string | null;
-  expected: { diffId?: Digest };
+  /** Null when `layer.hash` does all that is to be done with the bytes themselves. */
+  bytes: LayerBytes | null;
   limits: LayerLimits;
 }
 
+/** What is to be done with the bytes of a layer. */
+export interface LayerBytes {
+  /** Copy the packed bytes here while reading them, or null. The file is removed when the task fails. */
+  keepBlob: string | null;
+  expected: { diffId?: Digest };
+}
+
 export type AppliedLayer =
-  | ({ status: 'applied'; entries: number; size: number } & LayerDigests)
+  | { status: 'applied'; entries: number; size: number; digests: LayerDigests | null; state: FileState | null }
   /** The entry needs the layers below and `lowers` was null: run again when they are complete. `dir` and `meta` are emptied. */
   | { status: 'needs-lower'; entry: string };
+
+export interface HashLayer {
+  source: TarSource & { from: 'blob' };
+  bytes: LayerBytes;
+  limits: LayerLimits;
+}
+
+export interface HashedLayer {
+  digests: LayerDigests;
+  state: FileState | null;
+}
 
 export interface DigestLayer {
   source: TarSource;

@@ -10,11 +10,18 @@ export interface RunOptions {
   /** Gets the counters ten times a second and once at the end. */
   onProgress?: ((counters: TaskCounters) => void) | undefined;
   onWarning?: ((warning: TaskWarning) => void) | undefined;
+  /**
+   * Bytes of the layer that the task is for: of those that wait for a thread the one of the largest layer is next, so
+   * that no thread is left alone with it in the end.
+   */
+  rank?: number | undefined;
 }
 
 /** Runs tasks, inline or in threads. No task ever waits for another task of its pool. */
 export interface TaskPool {
   readonly threads: number;
+  /** Threads that have nothing to do, and nothing waits for them. */
+  readonly idle: number;
   /** Rejects with the EngineError that the task threw, TASK_CRASHED or TASK_OUT_OF_MEMORY when its thread died. */
   run<Name extends TaskName>(name: Name, input: TaskInput<Name>, options?: RunOptions): Promise<TaskOutput<Name>>;
   /** Cancels what runs, waits for its end, and stops the threads. */

@@ -122,6 +122,7 @@ describe('export', () => {
     const ran: string[] = [];
     const counting: TaskPool = {
       threads: pool.threads,
+      idle: pool.idle,
       run: (name, input, options) => {
         ran.push(name);
         return pool.run(name, input, options);

@@ -80,8 +80,7 @@ describe('the merged tree is the same on every driver', () => {
       source: { from: 'blob', blob: { path: tarFile } },
       target: staged.mount,
       meta,
-      keepBlob: null,
-      expected: {},
+      bytes: { keepBlob: null, expected: {} },
       limits: DEFAULT_LIMITS,
     });
     expect(result.status).toBe('applied');

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Budget } from '../../src/streams/byte-budget.ts';
 
 /** Acquires without waiting for it; `got` tells whether it was lent. */
-function ask(budget: Budget, amount: number, signal?: AbortSignal) {
+function ask(budget: Budget, amount: number, signal?: AbortSignal, rank?: number) {
   const state = { got: false, release: () => {}, error: undefined as unknown };
-  const settled = budget.acquire(amount, signal).then(
+  const settled = budget.acquire(amount, signal, rank).then(
     (release) => Object.assign(state, { got: true, release }),
     (error: unknown) => Object.assign(state, { error }),
   );
@@ -32,6 +32,21 @@ describe('Budget', () => {
     asked[0]!.release();
     await turn();
     expect(asked.map(({ got }) => got)).toEqual([true, true, true, false]);
+  });
+
+  it('serves a higher rank first, and one rank in the order it came', async () => {
+    const budget = new Budget(1);
+    const release = await budget.acquire(1);
+    const asked = [1, 2, 1, 2].map((rank) => ask(budget, 1, undefined, rank));
+    const order: number[] = [];
+    release();
+    for (let served = 0; served < asked.length; served++) {
+      await turn();
+      const index = asked.findIndex(({ got }, i) => got && !order.includes(i));
+      order.push(index);
+      asked[index]!.release();
+    }
+    expect(order).toEqual([1, 3, 0, 2]);
   });
 
   it('serves first come first: small requests do not starve a large one', async () => {

@@ -63,6 +63,26 @@ export function poolSuite(name: string, create: PoolFactory): void {
       expect(outputs.map((output) => output.size)).toEqual(sizes);
     });
 
+    it('takes the task of the highest rank next, and those of one rank as they came', async () => {
+      const pool = open();
+      const blocker = new AbortController();
+      const blocked = Array.from({ length: pool.threads }, () =>
+        failure(play(pool, 'patient', 0, { signal: blocker.signal })),
+      );
+      const order: number[] = [];
+      const ranked = [1, 5, 0, 5, 3].map(async (rank, index) => {
+        await play(pool, 'echo', 0, { rank });
+        order.push(index);
+      });
+      expect(pool.idle).toBe(0);
+      blocker.abort();
+      await Promise.all([...blocked, ...ranked]);
+      expect(pool.idle).toBe(pool.threads);
+      // Two threads may answer two neighbours in any order.
+      const places = [1, 3, 4, 0, 2].map((index) => order.indexOf(index));
+      for (const [expected, place] of places.entries()) expect(Math.abs(place - expected)).toBeLessThan(pool.threads);
+    });
+
     it('lets 200 running and waiting tasks be cancelled by one signal', async () => {
       const pool = open();
       const abort = new AbortController();

@@ -81,8 +81,7 @@ export class LayerLab {
         target:
           options.lowers === false ? { style: 'overlay', dir, lowers: null } : { style: this.#style, dir, lowers },
         meta,
-        keepBlob: null,
-        expected: {},
+        bytes: { keepBlob: null, expected: {} },
         limits: { ...DEFAULT_LIMITS, ...options.limits },
       },
       this.context,

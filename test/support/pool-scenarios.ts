@@ -86,6 +86,7 @@ const unused = (): never => {
 
 export const scenarioHandlers: TaskHandlers = {
   'layer.apply': unused,
+  'layer.hash': unused,
   'layer.digest': unused,
   'layer.archive': unused,
   'layer.part': unused,
