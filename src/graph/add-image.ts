@@ -123,6 +123,9 @@ async function tryToAdd(
     const present = await presentLayers(context, chain, options);
     // All in one turn, base first: of two imports the one that came first makes what they share.
     for (const link of chain) steps.push(claim(context, works, steps, link, present, tally, options));
+    // The largest takes longest, so it gets a thread first.
+    const own = steps.filter((step) => step.own).toSorted((a, b) => sizeOf(b) - sizeOf(a));
+    for (const { work } of own) work?.start();
     const failed = await firstFailure(steps, giveUp);
     if (failed !== null) {
       if (failed.step.own || given.signal?.aborted === true) throw failed.reason;
@@ -156,7 +159,7 @@ async function presentLayers(
   return present;
 }
 
-/** Takes a layer as it is, joins whoever is making it, or begins to make it. */
+/** Takes a layer as it is, joins whoever is making it, or says that we do. */
 function claim(
   context: GraphContext,
   works: LayerWorks,
@@ -246,6 +249,11 @@ async function commitAll(steps: readonly Step[]): Promise<void> {
   const outcomes = await Promise.allSettled(steps.map(async ({ work }) => work?.commit()));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+}
+
+/** Bytes of the layer as it is stored, where the source knew. */
+function sizeOf({ layer: { blob } }: Step): number {
+  return blob.length ?? blob.size ?? 0;
 }
 
 function sumOf(steps: readonly Step[]): TaskCounters {

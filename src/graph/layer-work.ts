@@ -10,6 +10,8 @@ export type LayerWorks = Map<string, LayerWork>;
 export class LayerWork {
   /** Settles when the layer is complete in staging, or was given up. */
   readonly filled: Promise<FilledLayer>;
+  /** Begins to make it; to be called in the same turn as the constructor. */
+  readonly start: () => void;
   readonly #link: ChainLink;
   readonly #works: LayerWorks;
   readonly #context: GraphContext;
@@ -19,7 +21,7 @@ export class LayerWork {
   /** Settles when the commit is in its queue. */
   #queued: Promise<void> = Promise.resolve();
 
-  /** Starts to make it; the caller is its first user. */
+  /** The caller is its first user. */
   constructor(
     works: LayerWorks,
     context: GraphContext,
@@ -32,7 +34,11 @@ export class LayerWork {
     this.#works = works;
     this.#context = context;
     works.set(link.id, this);
-    this.filled = make();
+    let start = (): void => {};
+    this.filled = new Promise<void>((resolve) => {
+      start = resolve;
+    }).then(make);
+    this.start = start;
     // Nobody may be waiting yet; whoever does hears of the failure.
     this.filled.catch(() => this.#leave());
   }
