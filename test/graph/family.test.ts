@@ -112,6 +112,45 @@ test('names that are no ids, files, and images without a layer here are no image
   rmSync(join(graph, 'c'.repeat(64)));
 });
 
+test('a name that an id begins with is not that image once more', async () => {
+  await store.graph.register({ id: A }, null);
+  await store.graph.register({ id: B, parent: A }, null);
+  mkdirSync(join(store.root, 'graph/aaaa'));
+  writeFileSync(join(store.root, 'graph/b'), '');
+  const ids: string[] = [];
+  for await (const [id] of store.graph.map()) ids.push(id);
+  expect(ids).toEqual([A, B]);
+  const families: [string, string[]][] = [];
+  for await (const [id, children] of store.graph.byParent()) families.push([id, children.map((child) => child.id)]);
+  expect(families).toEqual([[A, [B]]]);
+  expect(await headsOf(store)).toEqual([B]);
+});
+
+test('who has children is learned once; after that heads are the only images that are read for heads', async () => {
+  await store.graph.register({ id: A }, null);
+  await store.graph.register({ id: B, parent: A }, null);
+  const parentOf = vi.spyOn(imageStore.ImageStore.prototype, 'parentOf');
+  const load = vi.spyOn(imageStore.ImageStore.prototype, 'load');
+  const fresh = await openTestStore('vfs', { root: store.root });
+  expect(await headsOf(fresh)).toEqual([B]);
+  expect(await headsOf(fresh)).toEqual([B]);
+  expect(fresh.graph.hasChildren(A)).toBe(true);
+  expect(parentOf).toHaveBeenCalledTimes(2);
+  expect(load.mock.calls).toEqual([[B], [B]]);
+  await fresh[Symbol.asyncDispose]();
+});
+
+test('that an image does not exist is told by the code of the error, whatever its words are', async () => {
+  const { graph } = store;
+  const failure = async (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+  expect(graph.isNotExist(await failure(graph.get(A)))).toBe(true);
+  expect(graph.isNotExist(await failure(graph.delete('a')))).toBe(true);
+  expect(graph.isNotExist(await failure(graph.get('')))).toBe(false);
+  expect(graph.isNotExist(new Error('No such image: it does not exist'))).toBe(false);
+  expect(graph.isNotExist(Object.assign(new Error('no such file or directory'), { code: 'ENOENT' }))).toBe(false);
+  expect(graph.isNotExist(undefined)).toBe(false);
+});
+
 test('looking one image up reads no other one', async () => {
   for (let i = 0; i < 5; i++) await store.graph.register({ id: generateRandomId() }, null);
   await store.graph.register({ id: A }, null);
