@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ImageStore } from '../../src/graph/image-store.ts';
 import { codeOf } from '../support/code-of.ts';
 import { file, tar } from '../support/tar-fixture.ts';
 import { openTestStore, type TestStore } from '../support/test-store.ts';
@@ -74,6 +75,13 @@ test('a broken image can be removed by its whole id', async () => {
   expect(await store.graph.driver.exists(BROKEN)).toBe(false);
 });
 
+test('so can one of which nobody can tell any more what blobs it has', async () => {
+  await store.graph.register({ id: BROKEN, parent: BASE }, null);
+  writeFileSync(join(store.graph.imageRoot(BROKEN), 'layer.json'), '{');
+  expect(await store.graph.delete(BROKEN)).toBe(BROKEN);
+  expect(await store.graph.driver.exists(BROKEN)).toBe(false);
+});
+
 test('when the metadata cannot be taken away, nothing is: the image is as it was', async () => {
   vi.spyOn(store.graph.driver, 'remove');
   // A directory that is a mount point, or immutable, cannot be renamed; a missing one stands for it here.
@@ -81,6 +89,15 @@ test('when the metadata cannot be taken away, nothing is: the image is as it was
   expect(await codeOf(store.graph.delete(CHILD))).toBe('IMAGE_NOT_FOUND');
   expect(store.graph.driver.remove).not.toHaveBeenCalled();
   expect(staged()).toEqual([]);
+});
+
+test('an image whose directory cannot be renamed is still found, and can be removed later', async () => {
+  vi.spyOn(ImageStore.prototype, 'takeAway').mockRejectedValueOnce(new Error('busy'));
+  await expect(store.graph.delete(CHILD)).rejects.toThrow('busy');
+  // Asked at once: nothing has changed on the disk that would make the graph look again.
+  expect(store.graph.has(CHILD)).toBe(true);
+  expect(store.graph.hasChildren(BASE)).toBe(true);
+  expect(await store.graph.delete(CHILD)).toBe(CHILD);
 });
 
 test('when the driver fails, the image is gone and its layer is swept when the store is opened', async () => {
