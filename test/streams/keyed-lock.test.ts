@@ -47,3 +47,19 @@ test('who gives up waiting is not run, and does not let others in early', async 
   await Promise.all([first, third]);
   expect(log).toEqual(['first ends', 'third']);
 });
+
+test('who comes while the second one works waits for it: the first took only its own turn away', async () => {
+  const locks = new KeyedLock();
+  const log: string[] = [];
+  let open: () => void = () => {};
+  const first = locks.run('k', () => Promise.resolve());
+  const second = locks.run('k', () => new Promise<void>((resolve) => (open = resolve)));
+  await first;
+  await setTimeout(1);
+  const third = locks.run('k', async () => void log.push('third'));
+  await setTimeout(1);
+  log.push('second ends');
+  open();
+  await Promise.all([second, third]);
+  expect(log).toEqual(['second ends', 'third']);
+});
