@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -81,6 +81,14 @@ describe('TestLookupImage', () => {
     expect(tags.byId().get(OTHER)).toHaveLength(2);
     await tags.deleteAll(OTHER);
     expect(tags.get(privateName)).toBeNull();
+  });
+
+  test('such a tag does not stand before the image whose id begins like its name', async () => {
+    const name = ID.slice(0, 15);
+    await tags.set(name, '', OTHER);
+    expect(await found(name)).toBe(OTHER);
+    graph.remove(OTHER);
+    expect(await found(name)).toBe(ID);
   });
 });
 
@@ -243,6 +251,16 @@ test('a store that is open for reading neither makes nor changes the file', asyn
   expect(await codeOf(readOnly.set('app', '1', ID))).toBe('STORE_READ_ONLY');
   expect(await codeOf(readOnly.deleteAll(ID))).toBe('STORE_READ_ONLY');
   expect(readdirSync(dir)).toEqual(['repositories-vfs']);
+});
+
+test('whoever has the file open reads the old names to their end', async () => {
+  await tags.set('app', '1', ID);
+  const before = written();
+  // A second name for the file, as it is: a write in its place would show through.
+  linkSync(path, join(dir, 'open'));
+  await tags.set('app', '2', OTHER);
+  expect(readFileSync(join(dir, 'open'), 'utf8')).toBe(before);
+  expect(written()).not.toBe(before);
 });
 
 test('save writes what the file says, and a full disk loses nothing', async () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { writeFileAtomic } from '../../src/streams/atomic-file.ts';
 
 let dir: string;
@@ -26,4 +27,23 @@ test('a write that cannot become the file leaves the old one and nothing beside 
   mkdirSync(path);
   await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({ code: 'EISDIR' });
   expect(readdirSync(dir)).toEqual(['taken']);
+});
+
+test('the bytes are on the disk before the name leads to them, and the name before the call ends', async () => {
+  const path = join(dir, 'file');
+  await writeFileAtomic(path, 'old');
+  const handle = await open(path);
+  const handles = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const { sync } = handles;
+  const seen: string[] = [];
+  const spy = vi.spyOn(handles, 'sync').mockImplementation(function (this: FileHandle) {
+    seen.push(readFileSync(path, 'latin1'));
+    return sync.call(this);
+  });
+  await writeFileAtomic(path, 'new');
+  expect(seen).toEqual(['old', 'new']);
+  await writeFileAtomic(path, 'newer', { sync: false });
+  expect(seen).toHaveLength(2);
+  spy.mockRestore();
 });
