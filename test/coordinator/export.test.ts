@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ExportedImage } from '../../src/coordinator/jobs/export.ts';
 import { digestHex } from '../../src/identity/digest.ts';
 import type { ImageSink } from '../../src/image/image-sink.ts';
+import { openSink } from '../../src/formats/transports.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { failureOf } from '../support/fake-graph.ts';
 import {
@@ -265,6 +267,18 @@ describe('export', () => {
     await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
     const [result] = good(await lab.export(['old:1'], `docker-archive:${join(lab.formats.dir, 'new.tar')}`));
     expect(result).toMatchObject({ id: v1Id('b'), layers: 2, equal: 'same DiffIDs; new config, new manifest' });
+  });
+
+  it('gives the JSON of a v1 image back byte for byte, whatever it says and however it is written', async () => {
+    await using lab = await openJobLab();
+    const [id, created] = [v1Id('a'), '2014-05-08T09:10:11Z'];
+    const raw = Buffer.from(`{ "x-unknown": [1.0, 2],\n  "id": "${id}", "created": "${created}" }\n`);
+    const files = legacyArchiveFiles([{ id }], { old: { '1': id } }).set(`${id}/json`, raw);
+    await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
+    const out = join(lab.formats.dir, 'new.tar');
+    const sink = await openSink(`docker-archive:${out}`, lab.formats.context, { legacy: true });
+    good(await runExport(lab, ['old:1'], sink));
+    expect(execFileSync('tar', ['xOf', out, `${id}/json`]).equals(raw)).toBe(true);
   });
 
   it('gives the same archive from two stores', async () => {

@@ -203,6 +203,29 @@ describe('import of a legacy archive', () => {
     expect(await lab.contents()).toEqual({ [a]: [], [b]: ['old:1'] });
   });
 
+  it('takes no image for there because something else has its id for a name', async () => {
+    await using lab = await openJobLab();
+    const { graph, tags } = lab.store;
+    await graph.register({ id: c }, null);
+    // Nobody can give such a name here, but a file that Docker wrote may have it.
+    writeFileSync(tags.path, JSON.stringify({ Repositories: { [a]: { latest: c } } }));
+    expect((await tags.lookupImage(a)).id).toBe(c);
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a }], { old: { '1': b } });
+    const [result] = good(await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files)));
+    expect(result).toMatchObject({ id: b, registered: 2, reused: 0 });
+    expect(graph.has(a)).toBe(true);
+  });
+
+  it('refuses an id that another image has, and leaves that one as it is', async () => {
+    await using lab = await openJobLab();
+    await lab.store.graph.register({ id: a, comment: 'another one' }, null);
+    const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a }], { old: { '1': b } });
+    const results = await lab.import(writeArchiveFile(join(lab.formats.dir, 'old.tar'), files));
+    expect(results.map(({ error }) => error?.code)).toEqual(['IMAGE_ID_TAKEN']);
+    expect((await lab.store.graph.get(a)).comment).toBe('another one');
+    expect(await lab.contents()).toEqual({ [a]: [] });
+  });
+
   it('keeps what another image needs of a chain that fails, and nothing else', async () => {
     await using lab = await openJobLab();
     const files = legacyArchiveFiles([{ id: a }, { id: b, parent: a, layer: broken.tar }, { id: c, parent: a }], {
