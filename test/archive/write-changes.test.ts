@@ -247,6 +247,15 @@ describe('what this user may not read', () => {
     expect(() => ofTree(tree, null, denied('d'))).toThrow(expect.objectContaining({ code: 'PERMISSION_DENIED' }));
   });
 
+  it('fails it also when a directory opens and cannot be listed', () => {
+    const tree = scratch.tree('t', { 'd/f': 'x', e: 'y' });
+    const calls: System = {
+      ...system,
+      readDir: (dir) => (dir.path.endsWith('/d') ? -EACCES : system.readDir(dir)),
+    };
+    expect(() => ofTree(tree, null, calls)).toThrow(expect.objectContaining({ code: 'PERMISSION_DENIED' }));
+  });
+
   it.each([-ENOENT, -ELOOP])('is not the same as what has gone (%d)', (errno) => {
     const tree = scratch.tree('t', { f: 'x' });
     const calls: System = { ...system, openFile: () => errno };

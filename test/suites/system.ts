@@ -160,6 +160,13 @@ export function systemSuite(name: string, openSystem: () => System, exact: boole
       system.closeDir(other);
     });
 
+    test('and so it is when the name of the root is only the beginning of the other name', () => {
+      fs.mkdirSync(join(base, 'root2'));
+      const other = check(system.openRoot(join(base, 'root2')), 'open');
+      expect(system.pathBelow(root, other)).toBe(-EXDEV);
+      system.closeDir(other);
+    });
+
     test.each(['', '.', '..', '../victim/x', 'a/b', 'a\0b', '/etc/x'])('no call takes %j for a name', (bad) => {
       makeFile(root, 'f');
       expect(system.createFile(root, bad, 0o644)).toBe(-EINVAL);

@@ -251,6 +251,12 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
     expect(stack(lower, [hardlink('g', 'old'), file('old', 'new')])).toEqual({ ...lowerTree, g: 'o', old: 'new' });
   });
 
+  test('a hard link changes nothing of the file that it names, whatever its own header says', () => {
+    stack([file('f', 'x', { mode: 0o755, mtime: 5 }), hardlink('h', 'f', { mode: 0o644, mtime: 9 })]);
+    const { mode, mtimeMs } = lstatSync(join(lab.root, 'unpacked/f'));
+    expect([mode & 0o7777, mtimeMs]).toEqual([0o755, 5000]);
+  });
+
   test('a hard link to a link is a link', () => {
     expect(stack([file('f', 'x'), symlink('s', '../../../etc/passwd'), hardlink('h', '/s')])).toMatchObject({
       h: '-> ../../../etc/passwd',
@@ -304,6 +310,11 @@ describe.each<Style>(['full', 'overlay'])('layers applied in %s style', (style) 
     ['a whiteout of the directory itself', 'WHITEOUT_INVALID', [file('d/f', 'x'), file('d/.wh..')]],
     ['a whiteout of the parent', 'WHITEOUT_INVALID', [file('.wh...')]],
     ['a hard link out of the root', 'LINK_INVALID', [hardlink('dotdot', '../victim/hello')]],
+    [
+      'a hard link out of the root to a name that is inside too',
+      'LINK_INVALID',
+      [file('a', '1'), hardlink('b', '../a')],
+    ],
     ['a hard link to nothing', 'LINK_INVALID', [hardlink('b', 'a'), file('a', '1')]],
     ['a hard link to itself', 'LINK_INVALID', [file('a', '1'), hardlink('./a', 'a')]],
     ['a hard link to a directory', 'LINK_INVALID', [dir('d/'), hardlink('e', 'd')]],
