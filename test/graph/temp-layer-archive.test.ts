@@ -118,6 +118,15 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     expect(archive.size).toBe(TAR.length);
   });
 
+  test('of an archive that failed nobody is told that it was finished', async () => {
+    const { dir: tree } = await store.graph.driver.mount(ID, null);
+    writeFileSync(join(tree, 'etc/motd'), 'AGAIN\n');
+    const output = new PassThrough();
+    const failing = store.graph.tempLayerArchive(ID, 'none', { formatter: new StreamFormatter(), output });
+    expect(await codeOf(failing)).toBe('DIFF_ID_MISMATCH');
+    expect(output.read()).toBeNull();
+  });
+
   describe('a layer of several parts', () => {
     const LARGE = tar([
       file('one', Buffer.alloc(PART_BYTES + 12_345, 'layer')),

@@ -125,6 +125,15 @@ describe('bars on a terminal', () => {
       progress.close();
     }));
 
+  it('are full, and no fuller, when more came than there should be', () =>
+    withClock((pass) => {
+      const { progress, written } = display('bar');
+      progress.track('a', () => ({ bytes: 3_000_000, totalBytes: 1_000_000 }));
+      pass(100);
+      expect(screenOf(written())[0]).toMatch(/^a +\[=+>\] 3 MB\/1 MB$/);
+      progress.close();
+    }));
+
   it('never pass a control character of a name on', () =>
     withClock((pass) => {
       const { progress, written } = display('bar', 120);
