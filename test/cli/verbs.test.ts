@@ -252,6 +252,21 @@ describe.skipIf(!built)('making and removing', () => {
     expect(await lab.json('images')).toEqual([[]]);
   });
 
+  it('rm drops a name although it is a part of the id of its image', async () => {
+    await using lab = new CliLab();
+    writeArchiveFile(lab.path('images.tar'), dockerArchiveFiles([small]));
+    await lab.json('import', lab.path('images.tar'));
+    const id = small.configDigest.slice('sha256:'.length);
+    const inside = id.slice(5, 20);
+    // Nor is a part that is no beginning an id.
+    expect((await lab.run('rm', '--force', inside)).code).not.toBe(0);
+    for (const name of [inside, id.slice(0, 15)]) {
+      await lab.json('tag', 'team/base:1', name);
+      expect(await lab.json('rm', '--force', name)).toEqual([[{ untagged: `${name}:latest` }]]);
+    }
+    expect(await lab.json('inspect', 'team/base:1')).toMatchObject([{ id }]);
+  });
+
   it('rm never takes an image that others are built on', async () => {
     await using lab = new CliLab();
     mkdirSync(lab.path('files'));
