@@ -68,6 +68,13 @@ describe.skipIf(!built)('exit codes', () => {
       2,
       'INVALID_ARGUMENT',
     ],
+    ['a digest for a tag', () => ['tag', 'good:1', `good@sha256:${'ab'.repeat(32)}`], 2, 'INVALID_TAG'],
+    [
+      'a digest for the name of an import',
+      (path) => ['import', path('fresh.tar'), '--name', `good@sha256:${'ab'.repeat(32)}`],
+      2,
+      'INVALID_TAG',
+    ],
     ['a missing source', (path) => ['import', path('missing.tar')], 2, 'FILE_NOT_FOUND'],
     ['a source that is no archive', (path) => ['import', path('text.tar')], 3, 'NOT_AN_IMAGE'],
     ['an archive that was cut', (path) => ['import', path('cut.tar')], 3, 'TAR_TRUNCATED'],

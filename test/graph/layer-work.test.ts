@@ -13,6 +13,7 @@ test('a layer stays while one of its users is left, and goes with the last one',
   const discard = vi.fn(() => Promise.resolve());
   const layer = { tree: { discard }, meta: { remove: discard } } as unknown as FilledLayer;
   const work = new LayerWork(works, context, link, null, () => Promise.resolve(layer));
+  work.start();
   const joined = work.retain();
   await work.release();
   expect(works.get(link.id)).toBe(work);
@@ -25,10 +26,13 @@ test('a layer stays while one of its users is left, and goes with the last one',
 test('a work that is over takes only its own entry away, not that of whoever began again', async () => {
   const works: LayerWorks = new Map();
   const failed = new LayerWork(works, context, link, null, () => Promise.reject(new Error('bad bytes')));
+  failed.start();
   await expect(failed.filled).rejects.toThrow('bad bytes');
   expect(works.size).toBe(0);
   let fail = (_reason: Error): void => {};
-  const next = new LayerWork(works, context, link, null, () => new Promise((_resolve, reject) => (fail = reject)));
+  const making = new Promise<FilledLayer>((_resolve, reject) => (fail = reject));
+  const next = new LayerWork(works, context, link, null, () => making);
+  next.start();
   await failed.release();
   expect(works.get(link.id)).toBe(next);
   fail(new Error('bad again'));

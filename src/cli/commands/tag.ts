@@ -2,7 +2,7 @@ import {
   DEFAULT_TAG,
   imageReference,
   parseRepositoryTag,
-  validateReference,
+  validateTag,
   validateRepository,
 } from '../../identity/reference.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -46,6 +46,6 @@ export function newName(text: string): { repository: string; tag: string } {
   const { repository, reference } = parseRepositoryTag(text);
   return {
     repository: validateRepository(repository),
-    tag: validateReference(reference === '' ? DEFAULT_TAG : reference),
+    tag: validateTag(reference === '' ? DEFAULT_TAG : reference),
   };
 }

@@ -1,10 +1,5 @@
 import { engineError } from '../../errors/kinds.ts';
-import {
-  familiarReference,
-  parseRepositoryTag,
-  validateReference,
-  validateRepository,
-} from '../../identity/reference.ts';
+import { familiarReference, parseRepositoryTag, validateTag, validateRepository } from '../../identity/reference.ts';
 import type { ImageSource, SourceItem } from '../../image/image-source.ts';
 
 /** More than this in a source that is to get one name is no index with its images, whatever it is. */
@@ -18,7 +13,7 @@ export async function* renameSource(source: ImageSource, name: string): AsyncGen
   const given = familiarReference(name);
   const { repository, reference } = parseRepositoryTag(given);
   validateRepository(repository);
-  validateReference(reference);
+  validateTag(reference);
   const items: SourceItem[] = [];
   for await (const item of source.images()) {
     if (items.push(item) > MAX_ITEMS) throw severalImages(name);
