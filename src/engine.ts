@@ -73,7 +73,7 @@ async function openStore(settings: Settings, system: System, pool: TaskPool, log
     onBroken: ({ id, message }) => log?.warn(`image ${id} cannot be used: ${message}`),
   });
   const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph);
-  graph.nameImagesBy((id) => tags.byId().get(id) ?? []);
+  graph.nameImagesBy((id) => tags.namesOf(id));
   const cores = usableCores();
   const jobs = settings.jobs === 'auto' ? Math.max(2, cores) : settings.jobs;
   const coordinator = createCoordinator({

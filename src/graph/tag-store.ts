@@ -10,10 +10,18 @@ import {
   validateReference,
   validateRepository,
 } from '../identity/reference.ts';
-import { decodeRepositories, encodeRepositories, type Repositories } from '../image/v1-compat.ts';
+import {
+  decodeRepositories,
+  encodeRepositories,
+  repositoriesOf,
+  tagsOf,
+  type Repositories,
+  type Tags,
+} from '../image/v1-compat.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
 import { ABSENT, generationOf } from './generation.ts';
 import type { Image } from './image.ts';
+import { idOf, NamesById, type TagName, textOf } from './names-by-id.ts';
 
 export { DEFAULT_TAG };
 
@@ -36,11 +44,14 @@ export interface TaggedGraph {
   readonly readOnly: boolean;
 }
 
-/**
- * A change of the repositories, applied under the store's lock to what the file says then; answers the names that it
- * gave or took away.
- */
-type Change = (repositories: Repositories) => string[];
+/** What a change made of the repositories, and the names that it gave or took away. */
+interface Changed {
+  repositories: Repositories;
+  names: readonly TagName[];
+}
+
+/** A change, made under the store's lock to what the file says then, after those that share the write with it. */
+type Change = (soFar: Changed) => Changed;
 
 interface Pending {
   change: Change;
@@ -55,7 +66,9 @@ interface Pending {
 export class TagStore {
   readonly path: string;
   readonly #graph: TaggedGraph;
-  #repositories: Repositories = new Map();
+  #repositories: Repositories = repositoriesOf();
+  /** Null until somebody asks. */
+  #names: NamesById | null = null;
   #generation = '';
   readonly #pending: Pending[] = [];
   #saving = false;
@@ -74,9 +87,9 @@ export class TagStore {
   }
 
   /** Every repository with its tags, as a copy. */
-  get repositories(): Repositories {
+  get repositories(): Map<string, Map<string, string>> {
     this.#refresh();
-    return copyOf(this.#repositories);
+    return new Map([...this.#repositories].map(([name, tags]) => [name, new Map(tags)]));
   }
 
   /**
@@ -89,31 +102,32 @@ export class TagStore {
     const reference = tag === '' ? DEFAULT_TAG : tag;
     const name = validateRepository(repository);
     validateReference(reference);
-    await this.#change((repositories) => {
+    await this.#change(({ repositories }) => {
       if (!this.#graph.has(image.id)) throw goneMeanwhile(image.id);
-      const tags = repositories.get(name) ?? new Map<string, string>();
+      const tags = repositories.get(name) ?? tagsOf();
       const old = tags.get(reference);
       if (old !== undefined && !force) throw tagTaken(name, reference, old);
-      repositories.set(name, tags.set(reference, image.id));
-      return [imageReference(name, reference)];
+      return {
+        repositories: repositories.with(name, tags.with(reference, image.id)),
+        names: [{ repository: name, tag: reference }],
+      };
     });
   }
 
   /** The tags of a repository as a copy, or null. */
   get(repository: string): Repository | null {
-    this.#refresh();
-    const tags = this.#repositories.get(storedName(this.#repositories, repository));
+    const tags = this.#tags(repository);
     return tags === undefined ? null : new Map(tags);
   }
 
   /** The image of a repository by tag, digest, or an id of at least 12 characters; null when nothing has that name. */
   async getImage(repository: string, tagOrId: string): Promise<Image | null> {
-    const tags = this.get(repository);
-    if (tags === null) return null;
+    const tags = this.#tags(repository);
+    if (tags === undefined) return null;
     const exact = tags.get(tagOrId);
     if (exact !== undefined) return this.#graph.get(exact);
     if (!isShortId(tagOrId.slice(0, 12))) return null;
-    const matches = [...new Set(tags.values())].filter((id) => id.startsWith(tagOrId)).sort();
+    const matches = [...new Set([...tags].map(([, id]) => id))].filter((id) => id.startsWith(tagOrId)).sort();
     if (matches.length > 1) throw ambiguous(tagOrId, matches);
     return matches[0] === undefined ? null : this.#graph.get(matches[0]);
   }
@@ -134,54 +148,61 @@ export class TagStore {
    * for what it removed.
    */
   async delete(repository: string, tag = ''): Promise<boolean> {
-    await this.#change((repositories) => {
+    await this.#change(({ repositories }) => {
       const name = storedName(repositories, repository);
       const tags = repositories.get(name);
       if (tags === undefined || (tag !== '' && !tags.has(tag))) throw tagNotFound(name, tag);
-      const removed = tag === '' ? [...tags.keys()] : [tag];
-      for (const one of removed) tags.delete(one);
-      if (tags.size === 0) repositories.delete(name);
-      return removed.map((one) => imageReference(name, one));
+      if (tag !== '') return without(repositories, [{ repository: name, tag }]);
+      const names = [...tags].map(([one]) => ({ repository: name, tag: one }));
+      return { repositories: repositories.without(name), names };
     });
     return true;
   }
 
   /** Removes every name of an image; answers them. */
   async deleteAll(id: string): Promise<string[]> {
-    let removed: string[] = [];
-    await this.#change((repositories) => {
-      removed = namesById(repositories).get(id) ?? [];
-      for (const [name, tags] of repositories) {
-        for (const [tag, tagged] of tags) if (tagged === id) tags.delete(tag);
-        if (tags.size === 0) repositories.delete(name);
-      }
-      return removed;
+    let removed: readonly TagName[] = [];
+    await this.#change(({ repositories, names }) => {
+      // It had a name before this batch of changes, or one of them gave it.
+      const known = new Map([...this.#byName().of(id), ...names].map((name) => [textOf(name), name]));
+      const change = without(
+        repositories,
+        [...known.values()].filter((name) => idOf(repositories, name) === id),
+      );
+      removed = change.names;
+      return change;
     });
-    return removed;
+    return removed.map(textOf).sort();
   }
 
   /** Image id → its names, sorted. */
   byId(): Map<string, string[]> {
     this.#refresh();
-    return namesById(this.#repositories);
+    const names = this.#byName();
+    return new Map([...names.ids()].map((id) => [id, names.textsOf(id)]));
+  }
+
+  /** The names of one image, sorted: what `byId` has for it. */
+  namesOf(id: string): string[] {
+    this.#refresh();
+    return this.#byName().textsOf(id);
   }
 
   /** The first name of an image, or the short form of its id. */
   imageName(id: string): string {
-    return this.byId().get(id)?.[0] ?? truncateId(id);
+    return this.namesOf(id)[0] ?? truncateId(id);
   }
 
   /** Reads the file again. Throws JSON_INVALID when it is damaged. */
   async reload(): Promise<void> {
     const generation = this.#now();
-    if (generation === ABSENT) this.#repositories = new Map();
-    else this.#load(readFileSync(this.path));
+    this.#load(generation === ABSENT ? null : readFileSync(this.path));
     this.#generation = generation;
   }
 
   /** Writes the file again, with what it says now. */
   async save(): Promise<void> {
-    await this.#change(() => []);
+    await this.#change(({ repositories }) => ({ repositories, names: [] }));
   }
 
   async #tagged(repository: string, reference: string): Promise<Image | null> {
@@ -205,8 +226,18 @@ export class TagStore {
     return generationOf(this.path, this.#graph.tagChanges());
   }
 
-  #load(raw: Buffer): void {
-    this.#repositories = decodeRepositories(raw);
+  #load(raw: Buffer | null): void {
+    this.#repositories = raw === null ? repositoriesOf() : decodeRepositories(raw);
+    this.#names = null;
+  }
+
+  #tags(repository: string): Tags | undefined {
+    this.#refresh();
+    return this.#repositories.get(storedName(this.#repositories, repository));
+  }
+
+  #byName(): NamesById {
+    return (this.#names ??= new NamesById(this.#repositories));
   }
 
   #change(change: Change): Promise<void> {
@@ -242,11 +273,14 @@ export class TagStore {
 
   async #saveBatch(batch: Pending[]): Promise<void> {
     this.#refresh();
-    const next = copyOf(this.#repositories);
-    const names: string[] = [];
+    const before = this.#repositories;
+    let repositories = before;
+    const names: TagName[] = [];
     const made = batch.filter(({ change, reject }) => {
       try {
-        names.push(...change(next));
+        const changed = change({ repositories, names });
+        repositories = changed.repositories;
+        for (const name of changed.names) names.push(name);
         return true;
       } catch (error) {
         reject(error);
@@ -255,35 +289,30 @@ export class TagStore {
     });
     if (made.length === 0) return;
     // Before the names change: a stop in between leaves a name without its index, never one with another's.
-    if (names.length > 0) await this.#graph.forgetIndexes(names);
+    if (names.length > 0) await this.#graph.forgetIndexes(names.map(textOf));
     this.#graph.noteTagChange();
-    await writeFileAtomic(this.path, encodeRepositories(next));
-    this.#repositories = next;
+    await writeFileAtomic(this.path, encodeRepositories(repositories));
+    this.#repositories = repositories;
+    this.#names?.update(names, before, repositories);
     this.#generation = this.#now();
     for (const { resolve } of made) resolve();
   }
 }
 
+/** Takes names away, and repositories with their last one. */
+function without(before: Repositories, names: readonly TagName[]): Changed {
+  let repositories = before;
+  for (const { repository, tag } of names) {
+    const tags = repositories.get(repository)?.without(tag);
+    if (tags === undefined) continue;
+    repositories = tags.size === 0 ? repositories.without(repository) : repositories.with(repository, tags);
+  }
+  return { repositories, names };
+}
+
 /** Names are stored in familiar form; a file that Docker wrote may hold others, which are found as they are spelled. */
 function storedName(repositories: Repositories, repository: string): string {
   return repositories.has(repository) ? repository : familiarName(repository);
-}
-
-function namesById(repositories: Repositories): Map<string, string[]> {
-  const names = new Map<string, string[]>();
-  for (const [repository, tags] of repositories) {
-    for (const [tag, id] of tags) {
-      const list = names.get(id);
-      if (list === undefined) names.set(id, [imageReference(repository, tag)]);
-      else list.push(imageReference(repository, tag));
-    }
-  }
-  for (const list of names.values()) list.sort();
-  return names;
-}
-
-function copyOf(repositories: Repositories): Repositories {
-  return new Map([...repositories].map(([name, tags]) => [name, new Map(tags)]));
 }
 
 function tagTaken(repository: string, tag: string, id: string): Error {

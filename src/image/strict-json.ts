@@ -39,10 +39,12 @@ export function parseStrictJson(
   }
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function decodeUtf8(raw: Uint8Array, what: string): string {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+    text = UTF8.decode(raw);
   } catch (error) {
     throw jsonInvalid(what, 'it is not UTF-8', error);
   }
@@ -56,28 +58,47 @@ type Level = { keys: Set<string>; keyNext: boolean } | null;
 /** Finds what JSON.parse lets through. Text that is no JSON at all is left for JSON.parse to refuse. */
 function scan(text: string, what: string, maxDepth: number): void {
   const levels: Level[] = [];
+  let escape = nextEscape(text, 0);
   for (let at = 0; at < text.length; at++) {
-    const char = text[at];
-    if (char === '"') {
-      const end = endOfString(text, at, what);
-      noteKey(levels.at(-1), text.slice(at, end + 1), what);
-      at = end;
-    } else if (char === '{' || char === '[') {
-      levels.push(char === '{' ? { keys: new Set(), keyNext: true } : null);
-      if (levels.length > maxDepth) throw tooDeep(what, maxDepth);
-    } else if (char === '}' || char === ']') {
-      levels.pop();
-    } else if (char === ',') {
-      const level = levels.at(-1);
-      if (level) level.keyNext = true;
+    switch (text.charCodeAt(at)) {
+      case QUOTE: {
+        if (escape < at) escape = nextEscape(text, at);
+        const end = endOfString(text, at, escape, what);
+        noteKey(levels.at(-1), text, at, end, what);
+        at = end;
+        break;
+      }
+      case OPEN_OBJECT:
+      case OPEN_LIST:
+        levels.push(text.charCodeAt(at) === OPEN_OBJECT ? { keys: new Set(), keyNext: true } : null);
+        if (levels.length > maxDepth) throw tooDeep(what, maxDepth);
+        break;
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
+        levels.pop();
+        break;
+      case COMMA: {
+        const level = levels.at(-1);
+        if (level) level.keyNext = true;
+      }
     }
   }
 }
 
-function noteKey(level: Level | undefined, literal: string, what: string): void {
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+function nextEscape(text: string, from: number): number {
+  const at = text.indexOf('\\', from);
+  return at === -1 ? text.length : at;
+}
+
+/** `start` and `end` are the quotes of a string. */
+function noteKey(level: Level | undefined, text: string, start: number, end: number, what: string): void {
   if (!level?.keyNext) return;
   level.keyNext = false;
-  const key = literal.includes('\\') ? unescape(literal) : literal.slice(1, -1);
+  const literal = text.slice(start + 1, end);
+  const key = literal.includes('\\') ? unescape(text.slice(start, end + 1)) : literal;
   if (level.keys.has(key)) throw jsonInvalid(what, `it has the key ${quoted(key)} twice in one object`);
   level.keys.add(key);
 }
@@ -90,12 +111,14 @@ function unescape(literal: string): string {
   }
 }
 
-/** The index of the closing quote, or of the last character when there is none. */
-function endOfString(text: string, start: number, what: string): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const char = text[at];
-    if (char === '"') return at;
-    if (char !== '\\') continue;
+/** The index of the closing quote, or of the last character when there is none. `escape` is the next backslash. */
+function endOfString(text: string, start: number, escape: number, what: string): number {
+  const quote = text.indexOf('"', start + 1);
+  if (quote !== -1 && quote < escape) return quote;
+  for (let at = Math.min(escape, text.length - 1); at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) return at;
+    if (char !== BACKSLASH) continue;
     at += 1;
     if (text[at] === 'u') at = checkEscape(text, at, what);
   }
@@ -127,20 +150,38 @@ export function pickFields<Name extends string>(
   names: readonly Name[],
   what: string,
 ): { [Key in Name]?: unknown } {
+  const picked: { [Key in Name]?: unknown } = {};
+  const exact = new Set<string>(names);
+  const others: string[] = [];
+  for (const key of Object.keys(value)) {
+    if (exact.has(key)) picked[key as Name] = (value as Record<string, unknown>)[key];
+    else others.push(key);
+  }
+  // Most documents spell their keys as they should: folding all of them would take most of the time.
+  if (others.length > 0) pickFolded(value as Record<string, unknown>, names, others, picked, what);
+  return picked;
+}
+
+/** Adds to `picked` what is spelled in another way. */
+function pickFolded<Name extends string>(
+  value: Readonly<Record<string, unknown>>,
+  names: readonly Name[],
+  keys: readonly string[],
+  picked: { [Key in Name]?: unknown },
+  what: string,
+): void {
   const wanted = new Map(names.map((name) => [foldCase(name), name]));
-  const picked = new Map<Name, { key: string; value: unknown }>();
-  for (const [key, member] of Object.entries(value)) {
+  const spelled = new Map<Name, string>();
+  for (const key of keys) {
     const name = wanted.get(foldCase(key));
     if (name === undefined) continue;
-    const other = picked.get(name);
-    if (other !== undefined && JSON.stringify(other.value) !== JSON.stringify(member)) {
-      throw jsonInvalid(what, `it has both ${quoted(other.key)} and ${quoted(key)}, and they differ`);
+    if (Object.hasOwn(picked, name) && JSON.stringify(picked[name]) !== JSON.stringify(value[key])) {
+      throw jsonInvalid(what, `it has both ${quoted(spelled.get(name) ?? name)} and ${quoted(key)}, and they differ`);
     }
-    if (other === undefined || key === name) picked.set(name, { key, value: member });
+    if (Object.hasOwn(picked, name)) continue;
+    picked[name] = value[key];
+    spelled.set(name, key);
   }
-  return Object.fromEntries([...picked].map(([name, { value: member }]) => [name, member])) as {
-    [Key in Name]?: unknown;
-  };
 }
 
 /** Also folds the long s and the Kelvin sign, as Go's `encoding/json` does. */

@@ -1,5 +1,6 @@
 import { engineError } from '../errors/kinds.ts';
-import { type GoValue, marshalGo } from '../reporting/go-json.ts';
+import { marshalGo, quoteGo } from '../reporting/go-json.ts';
+import { GoMap } from '../reporting/go-map.ts';
 import { DEFAULT_DOCUMENT_LIMITS } from './document-limits.ts';
 import { parseStrictJson, pickFields, quoted } from './strict-json.ts';
 import { emptyV1Config, V1_CONFIG_FIELDS, type V1Config, v1ConfigStruct } from './v1-config.ts';
@@ -98,7 +99,7 @@ export function decodeV1Config(value: unknown): V1Config | null {
   if (value === null || value === undefined) return null;
   const keys = Object.keys(V1_CONFIG_FIELDS) as (keyof V1Config)[];
   const fields = pickFields(objectOf(value, 'config'), keys, WHAT);
-  const config: Record<string, unknown> = { ...emptyV1Config() };
+  const config = emptyV1Config() as unknown as Record<string, unknown>;
   for (const key of keys) {
     const member = fields[key];
     if (member === null || member === undefined) continue;
@@ -150,24 +151,35 @@ export function decodeLayerSize(text: string): number {
   throw engineError('JSON_INVALID', `layersize is not a decimal number: ${quoted(text)}`, { what: 'layersize' });
 }
 
-/** Repository → tag (or digest) → image id. */
-export type Repositories = Map<string, Map<string, string>>;
+/** Tag (or digest) → image id. */
+export type Tags = GoMap<string>;
+
+/** Repository → its tags. */
+export type Repositories = GoMap<Tags>;
+
+export function tagsOf(tags: Iterable<readonly [tag: string, id: string]> = []): Tags {
+  return GoMap.of(tags, quoteGo);
+}
+
+export function repositoriesOf(repositories: Iterable<readonly [name: string, tags: Tags]> = []): Repositories {
+  return GoMap.of(repositories, (tags) => tags.encode());
+}
 
 /** Decodes `repositories-<driver>`; a missing or null list is an empty one. */
 export function decodeRepositories(raw: Buffer): Repositories {
   const what = 'the tag file';
   const fields = pickFields(objectOf(parseStrictJson(raw, what, TAG_FILE_LIMITS), what), ['Repositories'], what);
-  const repositories: Repositories = new Map();
-  if (fields.Repositories === null || fields.Repositories === undefined) return repositories;
-  for (const [name, tags] of Object.entries(objectOf(fields.Repositories, what))) {
-    const entries = tags === null ? [] : Object.entries(objectOf(tags, what));
-    repositories.set(name, new Map(entries.map(([tag, id]) => [tag, stringOf(id, tag)])));
-  }
-  return repositories;
+  const list = fields.Repositories ?? {};
+  return repositoriesOf(
+    Object.entries(objectOf(list, what)).map(([name, tags]): [string, Tags] => {
+      const entries = tags === null ? [] : Object.entries(objectOf(tags, what));
+      return [name, tagsOf(entries.map(([tag, id]): [string, string] => [tag, stringOf(id, tag)]))];
+    }),
+  );
 }
 
 export function encodeRepositories(repositories: Repositories): Buffer {
-  return Buffer.from(marshalGo({ Repositories: repositories as ReadonlyMap<string, GoValue> }));
+  return Buffer.concat([Buffer.from('{"Repositories":'), repositories.encode(), Buffer.from('}')]);
 }
 
 /** A tag file of 100,000 tags has about 15 MB. */

@@ -54,10 +54,13 @@ export const V1_CONFIG_FIELDS: { readonly [Key in keyof V1Config]: 'string' | 'i
 
 const EMPTY = { string: '', int: 0, bool: false, list: null, set: null } as const;
 
+const EMPTY_CONFIG: Readonly<V1Config> = Object.fromEntries(
+  Object.entries(V1_CONFIG_FIELDS).map(([key, kind]) => [key, EMPTY[kind]]),
+) as unknown as V1Config;
+
 /** A config in which nothing is set. */
 export function emptyV1Config(): V1Config {
-  const entries = Object.entries(V1_CONFIG_FIELDS).map(([key, kind]) => [key, EMPTY[kind]]);
-  return Object.fromEntries(entries) as unknown as V1Config;
+  return { ...EMPTY_CONFIG };
 }
 
 /** The config as `marshalGo` takes it. */

@@ -19,7 +19,17 @@ export function marshalGo(value: GoValue): string {
 
 /** Compares strings as Go does: by their UTF-8 bytes. */
 export function compareBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  const length = Math.min(left.length, right.length);
+  for (let at = 0; at < length; at++) {
+    const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
+    if (a !== b) return byteRank(a) - byteRank(b);
+  }
+  return left.length - right.length;
+}
+
+/** In UTF-8, what UTF-16 writes as surrogate pairs comes after everything else. */
+function byteRank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 function braced(entries: readonly (readonly [string, GoValue | undefined])[]): string {
@@ -31,12 +41,16 @@ function braced(entries: readonly (readonly [string, GoValue | undefined])[]): s
 }
 
 /** `JSON.stringify`, with the escapes that Go adds and without the short ones that it lacks. */
-function quoteGo(text: string): string {
+export function quoteGo(text: string): string {
+  if (NEEDS_NO_ESCAPE.test(text)) return `"${text}"`;
   return JSON.stringify(text.replace(/\p{Surrogate}/gu, '\ufffd')).replace(
     /\\.|[<>&\u2028\u2029]/g,
     (match) => GO_ESCAPES[match] ?? match,
   );
 }
+
+/** Nearly every name and id. */
+const NEEDS_NO_ESCAPE = /^[\w./:@+ -]*$/;
 
 const GO_ESCAPES: Readonly<Record<string, string>> = {
   '<': '\\u003c',

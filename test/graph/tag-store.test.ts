@@ -188,6 +188,33 @@ test('changes that arrive together share one write, and a bad one fails alone', 
   expect(readdirSync(dir)).toEqual(['repositories-vfs']);
 });
 
+test('the names of an image are known through every kind of change', async () => {
+  await tags.set('app', '1', ID);
+  expect(tags.namesOf(ID)).toEqual(['app:1']);
+  await Promise.all([
+    tags.set('app', '2', ID),
+    tags.set('app', '1', OTHER, true),
+    tags.set('new', 'x', OTHER),
+    tags.delete('app', '2'),
+    tags.set('app', '3', ID),
+  ]);
+  expect(tags.byId()).toEqual(
+    new Map([
+      [ID, ['app:3']],
+      [OTHER, ['app:1', 'new:x']],
+    ]),
+  );
+  const [, removed] = await Promise.all([tags.set('late', 'x', OTHER), tags.deleteAll(OTHER)]);
+  expect(removed).toEqual(['app:1', 'late:x', 'new:x']);
+  expect(tags.namesOf(OTHER)).toEqual([]);
+  await tags.delete('app');
+  expect(tags.namesOf(ID)).toEqual([]);
+  writeFileSync(path, JSON.stringify({ Repositories: { foreign: { x: ID }, empty: {} } }));
+  expect(tags.namesOf(ID)).toEqual(['foreign:x']);
+  await tags.set('app', '1', ID);
+  expect(written()).toBe(`{"Repositories":{"app":{"1":"${ID}"},"empty":{},"foreign":{"x":"${ID}"}}}`);
+});
+
 test('what is handed out is a copy', async () => {
   await tags.set('app', '1', ID);
   (tags.get('app') as Map<string, string>).clear();

@@ -9,6 +9,8 @@ import {
   emptyV1Image,
   encodeImageJson,
   encodeRepositories,
+  repositoriesOf,
+  tagsOf,
 } from '../../src/image/v1-compat.ts';
 import { emptyV1Config } from '../../src/image/v1-config.ts';
 
@@ -145,19 +147,17 @@ describe('the tag file', () => {
     `"localhost:5000/team/app":{"1.0":"${CHILD}","latest":"${CHILD}"}}}`;
 
   test('is written as Docker writes it, sorted by bytes', () => {
-    const repositories = new Map([
-      [
-        'localhost:5000/team/app',
-        new Map([
-          ['latest', CHILD],
-          ['1.0', CHILD],
-        ]),
-      ],
-      ['busybox', new Map([['latest', BASE]])],
+    const tags = tagsOf([
+      ['latest', CHILD],
+      ['1.0', CHILD],
+    ]);
+    const repositories = repositoriesOf([
+      ['localhost:5000/team/app', tags],
+      ['busybox', tagsOf([['latest', BASE]])],
     ]);
     expect(encodeRepositories(repositories).toString()).toBe(text);
     expect(encodeRepositories(decodeRepositories(Buffer.from(text))).toString()).toBe(text);
-    expect(encodeRepositories(new Map()).toString()).toBe('{"Repositories":{}}');
+    expect(encodeRepositories(repositoriesOf()).toString()).toBe('{"Repositories":{}}');
   });
 
   test('null lists are empty ones', () => {

@@ -38,7 +38,7 @@ export async function openTestStore(
   });
   const graph = await Graph.open(root, driver, { durability: 'none', ...options, pool, system });
   const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph);
-  graph.nameImagesBy((id) => tags.byId().get(id) ?? []);
+  graph.nameImagesBy((id) => tags.namesOf(id));
   return {
     root,
     graph,

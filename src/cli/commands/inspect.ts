@@ -66,7 +66,7 @@ async function inspect(engine: Engine, image: Image, config: Buffer, signal: Abo
   const { id, parent, created, size } = image;
   return {
     id,
-    names: engine.tags.byId().get(id) ?? [],
+    names: engine.tags.namesOf(id),
     parent: parent === '' ? null : parent,
     created,
     size,

@@ -74,7 +74,7 @@ async function removeById(
 ): Promise<void> {
   const { graph, tags } = engine;
   const { id } = await tags.lookupImage(name);
-  const names = tags.byId().get(id) ?? [];
+  const names = tags.namesOf(id);
   if (names.length > 1 && !force) {
     const message = `image ${id} has ${names.length} names: ${names.join(', ')}`;
     throw engineError('IMAGE_HAS_NAMES', message, { id, names });
@@ -88,7 +88,7 @@ async function removeById(
 
 /** Nothing needs it: no name, no image built on it. */
 function isFree({ graph, tags }: Engine, id: string): boolean {
-  return graph.has(id) && !graph.hasChildren(id) && !tags.byId().has(id);
+  return graph.has(id) && !graph.hasChildren(id) && tags.namesOf(id).length === 0;
 }
 
 /** Removes an image, then every ancestor that nothing needs any more. */

@@ -44,7 +44,7 @@ async function planName(tools: JobTools, job: ExportJob, run: JobRun, name: stri
   if (index !== null && job.platform !== undefined && member === null)
     throw noSuchPlatform(name, formatPlatform(job.platform));
   const id = member?.id ?? (await tags.lookupImage(name)).id;
-  const known = tags.byId().get(id) ?? [];
+  const known = tags.namesOf(id);
   const own = known.filter((other) => other === familiarReference(name));
   const names = own.length > 0 ? own : known;
   const chosen = await planImage(tools, job, { name, names, id });
