@@ -17,10 +17,14 @@ export async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
+/** Entries of a directory that are read at once: a store has many, and 32, Node's default, take twice the time. */
+const ENTRIES_AT_ONCE = 1024;
+
 /** The layer ids that name something in a directory; none when it does not exist. */
 export async function* layerIdsIn(path: string): AsyncGenerator<string> {
   if (!(await isDirectory(path))) return;
-  for await (const { name } of await opendir(path)) if (isImageId(name)) yield name;
+  const directory = await opendir(path, { bufferSize: ENTRIES_AT_ONCE });
+  for await (const { name } of directory) if (isImageId(name)) yield name;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, rmSync, symlinkSync } from 'node:fs';
-import { readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { lstatSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { readFile, readlink, writeFile } from 'node:fs/promises';
 import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
 
@@ -58,13 +58,8 @@ export function removeLink(home: string, shortName: string): void {
 }
 
 /** True when the layer behind a short name never came, or has gone. */
-export async function isDangling(home: string, shortName: string): Promise<boolean> {
-  try {
-    await stat(linkPath(home, shortName));
-    return false;
-  } catch (error) {
-    return errnoOf(error) === 'ENOENT';
-  }
+export function isDangling(home: string, shortName: string): boolean {
+  return statSync(linkPath(home, shortName), { throwIfNoEntry: false }) === undefined;
 }
 
 function linkPath(home: string, shortName: string): string {

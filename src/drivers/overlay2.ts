@@ -1,4 +1,4 @@
-import { chmod, mkdir, opendir } from 'node:fs/promises';
+import { chmod, mkdir, readdir } from 'node:fs/promises';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import { engineError } from '../errors/kinds.ts';
 import { validateImageId } from '../identity/image-id.ts';
@@ -100,8 +100,7 @@ class Overlay2 implements Driver {
     if (layer === null) return;
     if (this.#views.isUsed(id)) throw engineError('IMAGE_IN_USE', `layer ${id} is mounted; put it back first`, { id });
     this.#views.unmountLeftOvers(id);
-    await this.#staging.remove(this.#path(id));
-    removeLink(this.#home, layer.shortName);
+    await this.#staging.remove(this.#path(id), () => removeLink(this.#home, layer.shortName));
   }
 
   list(): AsyncIterable<string> {
@@ -110,10 +109,12 @@ class Overlay2 implements Driver {
 
   async sweep(): Promise<void> {
     refuseReadOnly(this.#readOnly, this.#home);
-    await this.#staging.sweep();
-    for await (const { name } of await opendir(`${this.#home}/l`)) {
-      if (await isDangling(this.#home, name)) removeLink(this.#home, name);
+    // Whoever left a link without its layer left something in the staging area too: among many links nobody need look.
+    if (await this.#staging.isEmpty()) return;
+    for (const name of await readdir(`${this.#home}/l`)) {
+      if (isDangling(this.#home, name)) removeLink(this.#home, name);
     }
+    await this.#staging.sweep();
   }
 
   status(): [key: string, value: string][] {

@@ -1,4 +1,5 @@
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import { removeTree } from '../archive/remove-tree.ts';
 import { type StagingTools, createStagingDir, sweepStagingDirs } from '../streams/temp-dir.ts';
@@ -45,14 +46,23 @@ export class StagingArea {
     };
   }
 
-  /** Takes a directory away at once, then removes what it held: a layer is there as a whole or not at all. */
-  async remove(path: string): Promise<void> {
+  /**
+   * Takes a directory away at once, then removes what it held: a layer is there as a whole or not at all. `afterMove`
+   * ends what else belonged to it; a crash before that leaves something in this area.
+   */
+  async remove(path: string, afterMove: () => void = () => {}): Promise<void> {
     const staging = await createStagingDir(this.#path, this.#tools);
     try {
       renameSync(path, staging.path);
+      afterMove();
     } finally {
       await staging.remove();
     }
+  }
+
+  /** True when nobody works here, and nobody died here. */
+  async isEmpty(): Promise<boolean> {
+    return !existsSync(this.#path) || (await readdir(this.#path)).length === 0;
   }
 
   /** Removes what nobody holds the lock of. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -44,6 +44,9 @@ export class StoreLock {
   readonly #root: string;
   readonly #path: string;
   readonly #options: StoreLockOptions;
+  readonly #buffer: Buffer = Buffer.alloc(STATE_BYTES);
+  /** What was read last, and what it says: every look-up in the store asks for it. */
+  #seen: { text: string; state: Partial<LockState> } = { text: '', state: {} };
   /** In this process one holder at a time. */
   #tail: Promise<void> = Promise.resolve();
 
@@ -113,10 +116,21 @@ export class StoreLock {
 
   #read(): Partial<LockState> | null {
     try {
-      return JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<LockState>;
+      const text = this.#text();
+      if (text !== this.#seen.text) this.#seen = { text, state: JSON.parse(text) as Partial<LockState> };
+      return this.#seen.state;
     } catch {
       // Nobody has locked this store yet, or the file holds something else.
       return null;
+    }
+  }
+
+  #text(): string {
+    const fd = openSync(this.#path, 'r');
+    try {
+      return this.#buffer.toString('utf8', 0, readSync(fd, this.#buffer, 0, STATE_BYTES, 0));
+    } finally {
+      closeSync(fd);
     }
   }
 
