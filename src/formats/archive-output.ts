@@ -1,56 +1,41 @@
-import { createWriteStream } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { engineError } from '../errors/kinds.ts';
-import { errnoOf } from '../errors/system-error.ts';
-import { syncDirectory } from '../streams/atomic-file.ts';
-import type { BlobStaging } from './blob-staging.ts';
+import { type Destination, findDestination, writeTo } from '../streams/destination.ts';
+import { BlobStaging } from './blob-staging.ts';
 import type { FormatContext } from './context.ts';
-import { syncFile } from './durable.ts';
 import { type OuterMember, writeOuterArchive } from './tar-outer.ts';
 
-/** Where an archive's blobs wait: beside the archive, so that one rename makes it appear; for stdout among the spools. */
-export function stagingParent(path: string, context: FormatContext): string {
-  return path === '-' ? context.tempDir : dirname(path);
+/** An archive that will be written as a whole, and where its blobs wait for that. */
+export interface ArchiveOutput {
+  blobs: BlobStaging;
+  write(members: readonly OuterMember[]): Promise<void>;
 }
 
-/** Throws TERMINAL_OUTPUT for a stdout that somebody looks at, INVALID_ARGUMENT for a directory. */
-export async function checkArchivePath(path: string, context: FormatContext): Promise<void> {
-  if (path === '-') {
-    if ((context.stdout ?? process.stdout).isTTY !== true) return;
-    throw engineError('TERMINAL_OUTPUT', 'an archive is not written to a terminal; name a file or redirect stdout', {});
-  }
-  const isDirectory = await stat(path).then(
-    (found) => found.isDirectory(),
-    (error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return false;
-      throw error;
-    },
-  );
-  if (!isDirectory) return;
-  throw engineError('INVALID_ARGUMENT', `${JSON.stringify(path)} is a directory; name the archive file`, {
-    argument: path,
-  });
+/**
+ * Throws TERMINAL_OUTPUT for a stdout that somebody looks at, and as `findDestination`. What becomes a file has its blobs
+ * beside it, so that one rename makes it appear; for stdout, devices and FIFOs they are among the spools.
+ */
+export async function openArchiveOutput(path: string, context: FormatContext): Promise<ArchiveOutput> {
+  const destination = await findDestination(path);
+  if (destination.kind === 'stdout') refuseTerminal(context);
+  const parent = destination.kind === 'file' ? dirname(destination.path) : context.tempDir;
+  const blobs = await BlobStaging.create(parent, true, context);
+  return { blobs, write: (members) => writeArchive(destination, members, blobs, context) };
 }
 
-/** Writes the archive as a whole: to stdout, or beside `path`, synced and renamed. */
-export async function writeArchive(
-  path: string,
+async function writeArchive(
+  destination: Destination,
   members: readonly OuterMember[],
   staging: BlobStaging,
   context: FormatContext,
 ): Promise<void> {
-  if (path === '-') {
-    await writeOuterArchive(members, context.stdout ?? process.stdout, context.signal);
-    return;
-  }
+  const { signal, stdout = process.stdout } = context;
+  if (destination.kind === 'stdout') return writeOuterArchive(members, stdout, signal);
   const beside = join(staging.path, 'archive');
-  const file = createWriteStream(beside, { mode: 0o644 });
-  await writeOuterArchive(members, file, context.signal);
-  file.end();
-  await finished(file);
-  await syncFile(beside);
-  await rename(beside, path);
-  await syncDirectory(dirname(path));
+  await writeTo(destination, (to) => writeOuterArchive(members, to, signal), { beside, signal });
+}
+
+function refuseTerminal({ stdout = process.stdout }: FormatContext): void {
+  if (stdout.isTTY !== true) return;
+  throw engineError('TERMINAL_OUTPUT', 'an archive is not written to a terminal; name a file or redirect stdout', {});
 }

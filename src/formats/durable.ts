@@ -12,7 +12,7 @@ export async function syncFiles(directory: string, system: System): Promise<void
   await syncDirectory(directory);
 }
 
-export async function syncFile(path: string): Promise<void> {
+async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
     await file.sync();

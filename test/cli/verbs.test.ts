@@ -1,7 +1,19 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliLab, isBuilt } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
+import { isDevice, makeFifo, makeSink } from '../support/special-files.ts';
 
 const built = isBuilt();
 
@@ -126,6 +138,26 @@ describe.skipIf(!built)('importing and looking', () => {
     });
     expect(readFileSync(lab.path('layer.tar'))).toEqual(app.tar);
     expect((await lab.run('layer', id)).stdout).toEqual(app.tar);
+  });
+
+  it('layer writes into a device or a FIFO, through a link, and into what stdout is already', async () => {
+    if (makeSink(lab.path('null'))) {
+      expect((await lab.run('layer', id, '-o', lab.path('null'))).code).toBe(0);
+      expect(isDevice(lab.path('null'))).toBe(true);
+    }
+    makeFifo(lab.path('fifo'));
+    const reading = readFile(lab.path('fifo'));
+    expect((await lab.run('layer', id, '-o', lab.path('fifo'))).code).toBe(0);
+    expect(lstatSync(lab.path('fifo')).isFIFO()).toBe(true);
+    expect(await reading).toEqual(app.tar);
+
+    symlinkSync('behind.tar', lab.path('link'));
+    await lab.json('layer', id, '-o', lab.path('link'));
+    expect(readlinkSync(lab.path('link'))).toBe('behind.tar');
+    expect(readFileSync(lab.path('behind.tar'))).toEqual(app.tar);
+
+    expect((await lab.run('layer', id, '-o', '/proc/self/fd/1')).stdout).toEqual(app.tar);
+    expect(lab.leftOvers()).toEqual([]);
   });
 
   it('unpack makes the tree, and refuses a directory that is not empty', async () => {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSink, type SinkOptions } from '../../src/formats/transports.ts';
@@ -8,6 +9,7 @@ import type { ImageSink, SinkImage } from '../../src/image/image-sink.ts';
 import { collect } from '../support/collect.ts';
 import { type FormatLab, openFormatLab, readAll } from '../support/format-context.ts';
 import { type FixtureImage, fixtureImage, fixtureLayer, json, MEDIA } from '../support/image-fixture.ts';
+import { isDevice, makeFifo, makeSink } from '../support/special-files.ts';
 import { sinkImage } from '../suites/format.ts';
 
 const base = fixtureLayer({ 'bin/sh': 'shell' });
@@ -271,6 +273,38 @@ describe('a docker-archive that is written', () => {
     await sink.close();
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(readdirSync(lab.dir)).toEqual(['x.tar']);
+  });
+});
+
+describe.each(['docker-archive', 'oci-archive'])('a path for a %s', (transport) => {
+  it('that is a link stays one: the archive is at its end', async () => {
+    mkdirSync(join(lab.dir, 'far'));
+    const [link, file] = [join(lab.dir, 'link'), join(lab.dir, 'far/x.tar')];
+    symlinkSync(file, link);
+    await write(`${transport}:${link}`, [second]);
+    expect(readlinkSync(link)).toBe(file);
+    const { items } = await readAll(`${transport}:${file}`, lab.context);
+    expect(items).toMatchObject([{ configDigest: second.configDigest }]);
+    expect(readdirSync(join(lab.dir, 'far'))).toEqual(['x.tar']);
+  });
+
+  it('that is a FIFO is written into', async () => {
+    const path = join(lab.dir, 'fifo');
+    makeFifo(path);
+    const reading = readFile(path);
+    await write(`${transport}:${path}`, [second]);
+    expect(lstatSync(path).isFIFO()).toBe(true);
+    writeFileSync(join(lab.dir, 'x.tar'), await reading);
+    const { items } = await readAll(`${transport}:${lab.dir}/x.tar`, lab.context);
+    expect(items).toMatchObject([{ configDigest: second.configDigest }]);
+    expect(readdirSync(lab.tempDir)).toEqual([]);
+  });
+
+  it('that is a device stays one', async () => {
+    const path = join(lab.dir, 'null');
+    if (!makeSink(path)) return;
+    await write(`${transport}:${path}`, [second]);
+    expect(isDevice(path)).toBe(true);
   });
 });
 

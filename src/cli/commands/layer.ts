@@ -1,6 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { profileFor } from '../../compression/codecs.ts';
@@ -10,7 +7,7 @@ import { engineError } from '../../errors/kinds.ts';
 import type { TempArchive } from '../../graph/temp-archive.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
-import { UNFINISHED } from '../../streams/atomic-file.ts';
+import { type Destination, findDestination, writeTo } from '../../streams/destination.ts';
 import { EXIT } from '../exit-codes.ts';
 import { lookUp } from '../lookup.ts';
 import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
@@ -45,17 +42,20 @@ export const verb: Verb = {
 
   run: async (session, operands, options: Options) => {
     const profile = profileOf(options, session.settings.compression);
-    const path = options.output === undefined || options.output === '-' ? null : resolve(options.output);
-    checkOutput(session, path);
+    const { output = '-' } = options;
+    const destination = await findDestination(output);
+    checkOutput(session, destination);
     const engine = await session.engine();
     const image = await lookUp(engine, operands[0]!, options.platform);
     const job = { type: 'tempLayerArchive', id: image.id, compression: profile } as const;
     await using archive = await runTracked(session, engine, operands[0]!, job);
-    if (path === null) {
+    if (destination.kind === 'stdout') {
       await toStdout(session, archive);
       return EXIT.done;
     }
-    await toFile(session, archive, path);
+    const { signal } = session;
+    await writeTo(destination, (to) => pipeline(archive.stream(), to, { signal, end: false }), { signal });
+    const path = resolve(output);
     const { id } = (await engine.graph.layersOf(image.id, { signal: session.signal })).at(-1)!;
     const { diffId, digest, size, compression } = archive;
     if (session.json) session.out.json({ id, diffId, digest, size, compression, path });
@@ -69,8 +69,8 @@ function profileOf(options: PackingOptions, settings: CompressionSettings): Comp
   return profileFor({ compression, reproducible, ...(level === undefined ? {} : { level }) });
 }
 
-function checkOutput({ json, out }: Session, path: string | null): void {
-  if (path !== null) return;
+function checkOutput({ json, out }: Session, { kind }: Destination): void {
+  if (kind !== 'stdout') return;
   if (json)
     throw engineError('INVALID_ARGUMENT', '--json needs -o FILE: stdout is the layer itself', { argument: '--json' });
   if (out.isTerminal) throw engineError('TERMINAL_OUTPUT', 'a layer is not written to a terminal', {});
@@ -82,17 +82,5 @@ async function toStdout({ out, signal }: Session, archive: TempArchive): Promise
   } catch (error) {
     // Whoever read had enough of it.
     if (!out.isClosed) throw error;
-  }
-}
-
-/** The file appears when it is complete. */
-async function toFile({ signal }: Session, archive: TempArchive, path: string): Promise<void> {
-  const beside = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}`;
-  try {
-    await pipeline(archive.stream(), createWriteStream(beside, { flags: 'wx' }), { signal });
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
   }
 }

@@ -2,8 +2,8 @@ import type { EngineError } from '../../errors/engine-error.ts';
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
-import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
-import { BlobStaging } from '../blob-staging.ts';
+import { openArchiveOutput } from '../archive-output.ts';
+import type { BlobStaging } from '../blob-staging.ts';
 import type { FormatContext } from '../context.ts';
 import { askedName } from '../names.ts';
 import type { OuterMember } from '../tar-outer.ts';
@@ -24,8 +24,7 @@ interface V1Image {
  */
 export async function openLegacySink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
   const asked = ref === null ? null : askedName(ref);
-  await checkArchivePath(path, context);
-  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const { blobs, write } = await openArchiveOutput(path, context);
   const images = new Map<string, V1Image>();
   const names: [name: string, id: string][] = [];
   return {
@@ -41,7 +40,7 @@ export async function openLegacySink(path: string, ref: string | null, context: 
       return { manifestDigest: null };
     },
     putIndex: () => Promise.reject(noPlaceForIndex()),
-    commit: () => writeArchive(path, members(images, names, blobs), blobs, context),
+    commit: () => write(members(images, names, blobs)),
     close: () => blobs.remove(),
   };
 }

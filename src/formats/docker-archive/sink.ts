@@ -1,8 +1,7 @@
 import { digestHex } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
 import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
-import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
-import { BlobStaging } from '../blob-staging.ts';
+import { openArchiveOutput } from '../archive-output.ts';
 import type { FormatContext } from '../context.ts';
 import { askedName } from '../names.ts';
 import { layoutMembers } from '../oci-layout/archive-sink.ts';
@@ -20,8 +19,7 @@ export async function openDockerArchiveSink(
   context: FormatContext,
 ): Promise<ImageSink> {
   const asked = ref === null ? null : askedName(ref);
-  await checkArchivePath(path, context);
-  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const { blobs, write } = await openArchiveOutput(path, context);
   const layout = new LayoutStaging(blobs);
   const images: SinkImage[] = [];
   return {
@@ -46,7 +44,7 @@ export async function openDockerArchiveSink(
         { name: 'manifest.json', content: manifestJson(images) },
         { name: 'repositories', content: repositoriesJson(topLayers(images)) },
       ];
-      return writeArchive(path, members, blobs, context);
+      return write(members);
     },
     close: () => blobs.remove(),
   };

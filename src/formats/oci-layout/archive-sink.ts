@@ -1,6 +1,5 @@
 import type { ImageSink } from '../../image/image-sink.ts';
-import { checkArchivePath, stagingParent, writeArchive } from '../archive-output.ts';
-import { BlobStaging } from '../blob-staging.ts';
+import { openArchiveOutput } from '../archive-output.ts';
 import type { FormatContext } from '../context.ts';
 import type { OuterMember } from '../tar-outer.ts';
 import { type IndexEntry, indexJson, LAYOUT_FILE } from './documents.ts';
@@ -9,8 +8,7 @@ import { LayoutStaging } from './layout-staging.ts';
 
 /** Writes an OCI layout as one archive; the file appears, or replaces another, at the commit. */
 export async function openArchiveSink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
-  await checkArchivePath(path, context);
-  const blobs = await BlobStaging.create(stagingParent(path, context), true, context);
+  const { blobs, write } = await openArchiveOutput(path, context);
   const layout = new LayoutStaging(blobs);
   return {
     transport: 'oci-archive',
@@ -23,7 +21,7 @@ export async function openArchiveSink(path: string, ref: string | null, context:
     putIndex: (index) => layout.putIndex(index),
     commit: () => {
       const entries = layout.entries(ref, (name) => name);
-      return writeArchive(path, layoutMembers(layout, entries), blobs, context);
+      return write(layoutMembers(layout, entries));
     },
     close: () => blobs.remove(),
   };
