@@ -31,7 +31,7 @@ async function headIsHere(context: GraphContext, image: ModernImage, parent: str
   const id = digestHex(image.configDigest);
   await context.family.refresh();
   const existing = context.family.image(id);
-  if (existing === undefined) return false;
+  if (existing === undefined || !context.retained.hold(id)) return false;
   if (existing.parent !== (parent ?? '')) throw idTaken(id, 'it has other layers');
   const config = await context.store.config(id);
   if (config?.equals(image.config) !== true) throw idTaken(id, 'its config is different');

@@ -150,13 +150,12 @@ async function presentLayers(
   options: WorkOptions,
 ): Promise<Set<string>> {
   await context.family.refresh();
-  const present = new Set<string>();
-  for (const link of chain) {
-    if (context.family.image(link.id) === undefined) break;
-    await requireSameLayer(context, link, options);
-    present.add(link.id);
-  }
-  return present;
+  const missing = chain.findIndex(({ id }) => context.family.image(id) === undefined);
+  const present = missing === -1 ? [...chain] : chain.slice(0, missing);
+  // Those below the top one stay with it. One that is just going is made again.
+  while (present.length > 0 && !context.retained.hold(present.at(-1)!.id)) present.pop();
+  for (const link of present) await requireSameLayer(context, link, options);
+  return new Set(present.map(({ id }) => id));
 }
 
 /** Takes a layer as it is, joins whoever is making it, or says that we do. */

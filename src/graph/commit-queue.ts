@@ -9,6 +9,7 @@ import { type Durability, syncStore } from './durability.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Family } from './family.ts';
 import type { ImageStore } from './image-store.ts';
+import type { Retained } from './retained.ts';
 import type { StoreLock } from './store-lock.ts';
 import type { System } from '../system/system.ts';
 
@@ -41,6 +42,7 @@ export interface CommitTools {
   family: Family;
   lock: StoreLock;
   blobs: BlobStore;
+  retained: Retained;
   durability: Durability;
   /** Docker's containers have layers here that no image knows: they are not ours to remove. */
   adopted: boolean;
@@ -107,6 +109,7 @@ export class CommitQueue {
       if (trees.length === 0) return;
       if (durability !== 'none') await syncStore(system, storeRoot);
       await this.#each(trees, images, (image) => this.#placeMetadata(image, images));
+      this.#hold(images);
       if (durability !== 'none') await syncDirectory(store.root);
     } finally {
       family.learn(images.map(({ image }) => image));
@@ -134,8 +137,12 @@ export class CommitQueue {
   }
 
   async #placeTree(image: StagedImage, placed: readonly Waiting[]): Promise<CommitOutcome> {
-    const { family, store, blobs } = this.#tools;
-    if (family.image(image.id) !== undefined || isAmong(placed, image.id)) return 'exists';
+    const { family, store, blobs, retained } = this.#tools;
+    if (isAmong(placed, image.id)) return 'exists';
+    if (family.image(image.id) !== undefined) {
+      if (retained.isRetained(image.id)) retained.hold(image.id);
+      return 'exists';
+    }
     this.#requireParent(image, placed);
     await this.#clear(image.id);
     await store.writeJson(image.meta.path, image.json);
@@ -149,6 +156,14 @@ export class CommitQueue {
     await rename(image.meta.path, this.#tools.store.imageRoot(image.id));
     await image.meta.remove();
     return 'committed';
+  }
+
+  /** Before the lock is free: images that are retained here must not go by another process. A child keeps its parent. */
+  #hold(images: readonly Waiting[]): void {
+    const { retained } = this.#tools;
+    const parents = new Set(images.map(({ image }) => image.parent));
+    for (const { image } of images)
+      if (!parents.has(image.id) && retained.isRetained(image.id)) retained.hold(image.id);
   }
 
   #requireParent({ id, parent }: StagedImage, placed: readonly Waiting[]): void {

@@ -38,6 +38,21 @@ export interface WorkOptions {
   onWarning?: ((warning: { code: string; message: string; entry?: string }) => void) | undefined;
 }
 
+/**
+ * Keeps an image that is there, and with it its ancestors, from being removed by any process until the answered function
+ * is called. Throws IMAGE_NOT_FOUND when it has just gone.
+ */
+export function retainPresent({ retained }: GraphContext, id: string): () => void {
+  const release = retained.retain(id);
+  try {
+    if (retained.hold(id)) return release;
+    throw engineError('IMAGE_NOT_FOUND', `image ${id} was removed meanwhile`, { name: id });
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
 export function refuseReadOnly(context: GraphContext): void {
   if (!context.readOnly) return;
   throw engineError(

@@ -9,7 +9,7 @@ import type { V1Image } from '../image/v1-compat.ts';
 import type { AddedImage, AddImageOptions } from './add-image.ts';
 import { dropUnneededBlobs } from './blob-use.ts';
 import type { BlobStore } from './blobs.ts';
-import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
+import { type GraphContext, refuseReadOnly, retainPresent, type WorkOptions } from './context.ts';
 import { type CreateOptions, newImage } from './create.ts';
 import type { Family } from './family.ts';
 import type { Image, ImageLayer, LayerInfo } from './image.ts';
@@ -20,7 +20,7 @@ import type { LayerWorks } from './layer-work.ts';
 import { historyOf, layersOf } from './layers.ts';
 import { type GraphOptions, openContext } from './open-context.ts';
 import { register, type Registered, type RegisterOptions } from './register.ts';
-import { removeImage } from './remove.ts';
+import { claimImage, removeImage } from './remove.ts';
 import type { TempArchive } from './temp-archive.ts';
 import { tempLayerArchive, type TempArchiveOptions } from './temp-layer-archive.ts';
 import { unpack } from './unpack.ts';
@@ -272,7 +272,11 @@ export class Graph {
   /** Runs `work` while no other process writes the store. */
   exclusive<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     refuseReadOnly(this.#context);
-    return this.#context.lock.exclusive(work, signal);
+    return this.#context.lock.exclusive(async () => {
+      // So that `has` is right for whoever decides by it.
+      await this.#context.family.refresh();
+      return work();
+    }, signal);
   }
 
   /** How often tags were changed in this store, by whatever process. */
@@ -285,10 +289,24 @@ export class Graph {
     this.#context.lock.noteChange('tags');
   }
 
-  /** Keeps images from being removed until the answered function is called. */
+  /** Keeps images, also those that are still to come, from being removed until the answered function is called. */
   retain(ids: readonly string[]): () => void {
     const releases = ids.map((id) => this.#context.retained.retain(id));
     return () => releases.forEach((release) => release());
+  }
+
+  /** As `retain`, for an image that is there, and its ancestors. Throws IMAGE_NOT_FOUND when it has just gone. */
+  retainPresent(id: string): () => void {
+    return retainPresent(this.#context, id);
+  }
+
+  /**
+   * Says that an image is about to be removed: until the answered function is called nobody begins to use it. For who
+   * has to change something else before. Throws IMAGE_IN_USE.
+   */
+  claim(id: string): () => void {
+    refuseReadOnly(this.#context);
+    return claimImage(this.#context, id);
   }
 
   async close(): Promise<void> {

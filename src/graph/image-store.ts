@@ -7,6 +7,7 @@ import { validateImageId } from '../identity/image-id.ts';
 import { decodeImageJson, decodeLayerSize, decodeParentId, type V1Image } from '../image/v1-compat.ts';
 import { removeTree } from '../archive/remove-tree.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
+import { type HeldLock, tryLockExisting } from '../streams/lock-file.ts';
 import {
   type StagingDir,
   type StagingTools,
@@ -58,6 +59,15 @@ export class ImageStore {
   /** True when there is a directory for the image, whatever is in it. */
   hasDirectory(id: string): boolean {
     return existsSync(this.imageRoot(id));
+  }
+
+  /** Locks an image as `LockImage` says. Its JSON is never replaced: while it has its name it is the same file. */
+  lock(id: string, mode: 'shared' | 'exclusive'): HeldLock | null {
+    const lock = tryLockExisting(join(this.imageRoot(id), JSON_FILE), mode, this.#tools.flock);
+    if (lock === 'held') return null;
+    // Nobody can use an image without one, and whoever removes what is left of it needs no lock.
+    if (lock === 'missing') return mode === 'exclusive' ? { release: () => {} } : null;
+    return lock;
   }
 
   /**

@@ -3,7 +3,7 @@ import type { TarSource } from '../archive/tar-source.ts';
 import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { BlobDigest } from '../tasks/task-map.ts';
-import type { GraphContext, WorkOptions } from './context.ts';
+import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
 import { layerSource } from './layer-source.ts';
 
 /** Below this much tar one task makes the whole file: parts would cost more than they gain. */
@@ -26,7 +26,7 @@ export async function exportLayer(
   to: string,
   options: WorkOptions = {},
 ): Promise<ExportedLayer> {
-  const release = context.retained.retain(id);
+  const release = retainPresent(context, id);
   try {
     const info = await context.store.info(id);
     const source = await layerSource(context, id);

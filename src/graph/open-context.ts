@@ -48,6 +48,7 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
   });
   const family = new Family({ store, driver, lock, onBroken: options.onBroken ?? (() => {}) });
   const blobs = new BlobStore(storeRoot);
+  const retained = new Retained((id, mode) => store.lock(id, mode));
   const context: GraphContext = {
     storeRoot,
     driver,
@@ -57,9 +58,9 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
     blobs,
     indexes: new IndexStore(storeRoot),
     lock,
-    commits: new CommitQueue({ storeRoot, system, store, driver, family, lock, blobs, durability, adopted }),
+    commits: new CommitQueue({ storeRoot, system, store, driver, family, lock, blobs, retained, durability, adopted }),
     ids: new KeyedLock(),
-    retained: new Retained(),
+    retained,
     limits,
     durability,
     readOnly,

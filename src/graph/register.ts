@@ -73,7 +73,7 @@ export async function register(
 async function checkParent(context: GraphContext, { id, parent }: V1Image): Promise<void> {
   if (parent === id) throw engineError('PARENT_IS_SELF', `image ${id} says it is its own parent`, { id });
   await context.family.refresh();
-  if (parent === '' || context.family.has(parent)) return;
+  if (parent === '' || (context.family.has(parent) && context.retained.hold(parent))) return;
   const message = `image ${id} needs its parent ${parent}, which is not in the store; register that first`;
   throw engineError('PARENT_NOT_FOUND', message, { id, parent });
 }
@@ -144,7 +144,7 @@ async function proveEqual(
 ): Promise<Registered | null> {
   await context.family.refresh();
   const existing = context.family.image(image.id);
-  if (existing === undefined) return null;
+  if (existing === undefined || !context.retained.hold(image.id)) return null;
   if (existing.parent !== image.parent) throw idTaken(image.id, 'it has another parent');
   const stored = await context.store.rawJson(image.id);
   if (!stored.equals(json(existing.size))) throw idTaken(image.id, 'its JSON is different');

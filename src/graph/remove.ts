@@ -25,12 +25,24 @@ export async function removeImage(context: GraphContext, name: string, rules: Re
     if (children.length > 0) throw hasChildren(id, children);
     const names = rules.namesOf(id);
     if (names.length > 0 && !rules.force) throw hasNames(id, names);
-    if (context.retained.isRetained(id)) {
-      throw engineError('IMAGE_IN_USE', `image ${id} is being read or built on; try again when that has ended`, { id });
+    const release = claimImage(context, id);
+    try {
+      await removeLocked(context, [id]);
+    } finally {
+      release();
     }
-    await removeLocked(context, [id]);
     return id;
   });
+}
+
+/**
+ * Says that an image is about to be removed: nobody, in no process, begins to use it until the answered function is
+ * called. Throws IMAGE_IN_USE.
+ */
+export function claimImage({ retained }: GraphContext, id: string): () => void {
+  const release = retained.claim(id);
+  if (release !== null) return release;
+  throw engineError('IMAGE_IN_USE', `image ${id} is being read or built on; try again when that has ended`, { id });
 }
 
 /** Removes those of the images, the last one first, that no image is built on and nobody is using. */
@@ -38,12 +50,17 @@ export async function removeUnneeded(context: GraphContext, ids: readonly string
   if (ids.length === 0) return;
   await context.lock.exclusive(async () => {
     await context.family.refresh();
-    const going: string[] = [];
-    for (const id of [...ids].reverse()) {
-      const children = context.family.children(id).filter((child) => !going.includes(child));
-      if (context.family.has(id) && children.length === 0 && !context.retained.isRetained(id)) going.push(id);
+    const going = new Map<string, () => void>();
+    try {
+      for (const id of [...ids].reverse()) {
+        const children = context.family.children(id).filter((child) => !going.has(child));
+        const release = context.family.has(id) && children.length === 0 ? context.retained.claim(id) : null;
+        if (release !== null) going.set(id, release);
+      }
+      await removeLocked(context, [...going.keys()]);
+    } finally {
+      for (const release of going.values()) release();
     }
-    await removeLocked(context, going);
   });
 }
 

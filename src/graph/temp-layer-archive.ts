@@ -5,7 +5,7 @@ import type { CompressionProfile, OutputCompression } from '../compression/codec
 import { engineError } from '../errors/kinds.ts';
 import { truncateId } from '../identity/image-id.ts';
 import type { StreamFormatter } from '../reporting/stream-formatter.ts';
-import type { GraphContext, WorkOptions } from './context.ts';
+import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
 import { exportLayer } from './layer-export.ts';
 import { topLayerOf } from './layers.ts';
 import { TempArchive } from './temp-archive.ts';
@@ -32,7 +32,7 @@ export async function tempLayerArchive(
 ): Promise<TempArchive> {
   await context.family.refresh();
   const image = context.family.resolve(name);
-  const release = context.retained.retain(image);
+  const release = retainPresent(context, image);
   try {
     const id = await topLayerOf(context, image);
     if (id === null) throw engineError('INVALID_ARGUMENT', `image ${name} has no layers`, { argument: name });

@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { TarSource } from '../archive/tar-source.ts';
 import { engineError } from '../errors/kinds.ts';
-import type { GraphContext, WorkOptions } from './context.ts';
+import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
 import { layerSource } from './layer-source.ts';
 import { historyOf, isHead } from './layers.ts';
 
@@ -17,16 +17,15 @@ export async function unpack(
   options: WorkOptions = {},
 ): Promise<number> {
   const target = await emptyDirectory(dir);
-  const images = historyOf(context, id).reverse();
-  const releases = images.map((image) => context.retained.retain(image.id));
+  const release = retainPresent(context, id);
   try {
     const layers: TarSource[] = [];
-    for (const image of images)
+    for (const image of historyOf(context, id).reverse())
       if (!(await isHead(context, image.id))) layers.push(await layerSource(context, image.id));
     const input = { layers, dir: target, limits: context.limits };
     return (await context.pool.run('tree.unpack', input, { ...options, job: id })).entries;
   } finally {
-    for (const release of releases) release();
+    release();
   }
 }
 

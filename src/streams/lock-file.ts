@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants, hostname } from 'node:os';
-import { systemError } from '../errors/system-error.ts';
+import { errnoOf, systemError } from '../errors/system-error.ts';
 
 /** Takes or frees an advisory lock on an open file, at once or not at all: 0, or a negative errno. */
 export type Flock = (fd: number, mode: 'shared' | 'exclusive' | 'none') => number;
@@ -19,7 +19,7 @@ export interface HeldLock {
   release(): void;
 }
 
-const { EAGAIN, ENOSYS, EOPNOTSUPP } = constants.errno;
+const { EAGAIN, ENOLCK, ENOSYS, EOPNOTSUPP } = constants.errno;
 
 /** Beside a lock file, where the system has no flock: who holds it. */
 const HOLDER_SUFFIX = '.held';
@@ -42,6 +42,27 @@ export function tryLock(path: string, mode: 'shared' | 'exclusive', flock: Flock
   }
 }
 
+/**
+ * Takes a lock on a file that has another purpose: nothing is made or written. `held` when somebody is in the way, and
+ * `missing` when there is no such file, or no longer. Where there are no locks, everybody gets one.
+ */
+export function tryLockExisting(
+  path: string,
+  mode: 'shared' | 'exclusive',
+  flock: Flock,
+): HeldLock | 'held' | 'missing' {
+  // Over NFS an exclusive lock needs a file that is open for writing.
+  const fd = openExisting(path, mode === 'shared' ? fsConstants.O_RDONLY : fsConstants.O_RDWR);
+  if (fd === null) return 'missing';
+  const result = flock(fd, mode);
+  const noLocks = result === -ENOSYS || result === -EOPNOTSUPP || result === -ENOLCK;
+  if ((result === 0 || noLocks) && isStill(path, fd)) return heldBy(() => closeSync(fd));
+  closeSync(fd);
+  if (result === -EAGAIN) return 'held';
+  if (result !== 0 && !noLocks) throw systemError(errnoName(result), 'flock', path);
+  return 'missing';
+}
+
 /** Removes a lock file and frees its lock. */
 export function removeLock(path: string, lock: HeldLock): void {
   rmSync(path, { force: true });
@@ -55,6 +76,15 @@ export function processLives(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function openExisting(path: string, flags: number): number | null {
+  try {
+    return openSync(path, flags | fsConstants.O_NOFOLLOW);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw error;
   }
 }
 

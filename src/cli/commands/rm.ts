@@ -61,9 +61,18 @@ async function removeOne(engine: Engine, name: string, options: Required<Options
   const tag = reference === '' ? DEFAULT_TAG : reference;
   const named = engine.tags.get(repository)?.get(tag);
   if (named === undefined) return removeById(engine, bareId(name), options, tell);
-  await engine.tags.delete(repository, tag);
-  tell({ untagged: imageReference(familiarName(repository), tag) });
-  if (isFree(engine, named)) await removeChain(engine, named, options.prune, tell);
+  const untag = async (): Promise<void> => {
+    await engine.tags.delete(repository, tag);
+    tell({ untagged: imageReference(familiarName(repository), tag) });
+  };
+  const { graph, tags } = engine;
+  const isLast = graph.has(named) && !graph.hasChildren(named) && tags.byId().get(named)?.length === 1;
+  if (!isLast) return untag();
+  await whileClaimed(engine, named, async () => {
+    await untag();
+    // Another process may have given it a name.
+    if (isFree(engine, named)) await removeChain(engine, named, options.prune, tell);
+  });
 }
 
 async function removeById(
@@ -79,11 +88,22 @@ async function removeById(
     const message = `image ${id} has ${names.length} names: ${names.join(', ')}`;
     throw engineError('IMAGE_HAS_NAMES', message, { id, names });
   }
-  // Asked before its names go, so that a refusal changes nothing; without names `delete` tells whose children they are.
-  if (names.length > 0 && !graph.hasChildren(id)) {
+  // Its children are asked for before its names go; without names `delete` tells whose children they are.
+  if (names.length === 0 || graph.hasChildren(id)) return removeChain(engine, id, prune, tell);
+  await whileClaimed(engine, id, async () => {
     for (const untagged of await tags.deleteAll(id)) tell({ untagged });
+    await removeChain(engine, id, prune, tell);
+  });
+}
+
+/** One that somebody uses is refused before its names go, so that a refusal changes nothing. */
+async function whileClaimed({ graph }: Engine, id: string, work: () => Promise<void>): Promise<void> {
+  const release = graph.claim(id);
+  try {
+    await work();
+  } finally {
+    release();
   }
-  await removeChain(engine, id, prune, tell);
 }
 
 /** Nothing needs it: no name, no image built on it. */
@@ -94,7 +114,7 @@ function isFree({ graph, tags }: Engine, id: string): boolean {
 /** Removes an image, then every ancestor that nothing needs any more. */
 async function removeChain(engine: Engine, id: string, prune: boolean, tell: Tell): Promise<void> {
   const { parent } = await engine.graph.get(id);
-  await engine.graph.delete(id, { force: true });
+  await engine.graph.delete(id);
   tell({ deleted: id });
   if (!prune || parent === '' || !isFree(engine, parent)) return;
   try {

@@ -28,8 +28,11 @@ export interface PlannedName {
   index: KeptIndex | null;
 }
 
+/** Each image is retained as soon as it is known. */
+type PlanTools = JobTools & { retain: (id: string) => void };
+
 /** Looks everything up before the first byte is written. Throws IMAGE_NOT_FOUND, UNSUPPORTED_PLATFORM, MANIFEST_NOT_PRESERVED. */
-export async function planExport(tools: JobTools, job: ExportJob, run: JobRun): Promise<PlannedName[]> {
+export async function planExport(tools: PlanTools, job: ExportJob, run: JobRun): Promise<PlannedName[]> {
   const planned: PlannedName[] = [];
   for (const name of job.names) planned.push(await planName(tools, job, run, name));
   if (job.preserveDigests === true)
@@ -37,7 +40,7 @@ export async function planExport(tools: JobTools, job: ExportJob, run: JobRun): 
   return planned;
 }
 
-async function planName(tools: JobTools, job: ExportJob, run: JobRun, name: string): Promise<PlannedName> {
+async function planName(tools: PlanTools, job: ExportJob, run: JobRun, name: string): Promise<PlannedName> {
   const { graph, tags } = tools;
   const index = await graph.indexes.of(familiarReference(name));
   const member = index === null ? null : chooseMember(index, job.platform ?? null);
@@ -54,10 +57,11 @@ async function planName(tools: JobTools, job: ExportJob, run: JobRun, name: stri
 }
 
 async function planImage(
-  { graph }: JobTools,
+  { graph, retain }: PlanTools,
   job: ExportJob,
   { name, names, id }: { name: string; names: string[]; id: string },
 ): Promise<PlannedImage> {
+  retain(id);
   const image = await describeForExport(graph, id);
   const keepManifest = compressionOf(job) === 'keep' && job.sink.keepsManifests && image.manifest.manifest !== null;
   return { name, names, ref: job.ref ?? null, image, keepManifest, index: null };
@@ -65,7 +69,7 @@ async function planImage(
 
 /** The index with all its images; null, and a word about it, when it cannot be given again as it came. */
 async function planIndex(
-  tools: JobTools,
+  tools: PlanTools,
   job: ExportJob,
   run: JobRun,
   alone: PlannedName & { index: KeptIndex },

@@ -17,8 +17,10 @@ import { LayerWriter } from './layer-writer.ts';
  * put in the order of their names, and one that fails leaves the others alone; nothing is visible before all is done.
  */
 export async function runExport(tools: JobTools, job: ExportJob, run: JobRun): Promise<ExportedImage[]> {
+  const releases: (() => void)[] = [];
   try {
-    const planned = await planExport(tools, job, run);
+    const retain = (id: string): void => void releases.push(tools.graph.retainPresent(id));
+    const planned = await planExport({ ...tools, retain }, job, run);
     run.expect(expectedBytes(planned, compressionOf(job)));
     const dir = await mkdtemp(join(tools.tempDir, 'layermill-export-'));
     try {
@@ -27,6 +29,7 @@ export async function runExport(tools: JobTools, job: ExportJob, run: JobRun): P
       await rm(dir, { recursive: true, force: true });
     }
   } finally {
+    for (const release of releases) release();
     await job.sink.close();
   }
 }
