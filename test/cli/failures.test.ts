@@ -2,10 +2,9 @@ import { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSystem } from '../../src/system/select.ts';
-import { CliLab, type CliResult, isBuilt, resultOf, stderrLine } from '../support/cli-lab.ts';
+import { CliLab, type CliResult, resultOf, stderrLine } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
 
-const built = isBuilt();
 const layer = fixtureLayer({ hello: 'hello' });
 const good = fixtureImage([layer], { names: ['good:1'] });
 /** Its config promises another layer than the archive holds. */
@@ -14,7 +13,7 @@ const lying = fixtureImage([{ ...layer, diffId: `sha256:${'0'.repeat(64)}` }], {
 const codeIn = (result: CliResult): unknown =>
   (result.lines.at(-1) as { error?: { code?: unknown } } | undefined)?.error?.code;
 
-describe.skipIf(!built)('exit codes', () => {
+describe('exit codes', () => {
   let lab: CliLab;
   beforeAll(async () => {
     lab = new CliLab();
@@ -128,7 +127,7 @@ describe.skipIf(!built)('exit codes', () => {
   });
 });
 
-describe.skipIf(!built)('help', () => {
+describe('help', () => {
   const verbs = [
     'import',
     'create',
@@ -158,7 +157,7 @@ describe.skipIf(!built)('help', () => {
   });
 });
 
-describe.skipIf(!built)('the store says no', () => {
+describe('the store says no', () => {
   it('a directory of somebody else is read, and written only when adopted', async () => {
     await using lab = new CliLab();
     mkdirSync(lab.store);
@@ -186,7 +185,7 @@ describe.skipIf(!built)('the store says no', () => {
   });
 });
 
-describe.skipIf(!built)('stdout and stderr', () => {
+describe('stdout and stderr', () => {
   it('-q says nothing but results and errors', async () => {
     await using lab = new CliLab();
     writeArchiveFile(lab.path('good.tar'), dockerArchiveFiles([good]));
@@ -244,7 +243,7 @@ describe.skipIf(!built)('stdout and stderr', () => {
   });
 });
 
-describe.skipIf(!built)('interrupted', () => {
+describe('interrupted', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

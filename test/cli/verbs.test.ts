@@ -11,18 +11,16 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CliLab, isBuilt } from '../support/cli-lab.ts';
+import { CliLab } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
 import { isDevice, makeFifo, makeSink } from '../support/special-files.ts';
-
-const built = isBuilt();
 
 const base = fixtureLayer({ 'etc/os-release': 'ID=demo\n', 'bin/sh': '#!' });
 const app = fixtureLayer({ 'app/main': 'print' });
 const small = fixtureImage([base], { names: ['team/base:1'] });
 const large = fixtureImage([base, app], { names: ['team/app:1', 'team/app:latest'] });
 
-describe.skipIf(!built)('importing and looking', () => {
+describe('importing and looking', () => {
   let lab: CliLab;
   const id = large.configDigest.slice('sha256:'.length);
 
@@ -201,7 +199,7 @@ describe.skipIf(!built)('importing and looking', () => {
   });
 });
 
-describe.skipIf(!built)('making and removing', () => {
+describe('making and removing', () => {
   it('create puts images on top of one another', async () => {
     await using lab = new CliLab();
     mkdirSync(lab.path('base'));
