@@ -1,126 +1,85 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { decompress } from 'zstd-napi';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { profileFor } from '../src/compression/codecs.ts';
 import type { OutputCompression } from '../src/compression/codec.ts';
+import { DRIVER_NAMES } from '../src/drivers/registry.ts';
 import { asEngineError } from '../src/errors/wire.ts';
+import { openSystem } from '../src/system/select.ts';
 import {
   BROKEN_LAYOUTS,
+  CORPUS_COUNTS,
   corpusFile,
   corpusImage,
   corpusPaths,
+  type ExpectedRow,
   expectedRows,
   isImageRow,
   present,
   REFUSED,
 } from './support/corpus.ts';
+import { type Compared, expectedTree, takesXattrs, treeOf } from './support/corpus-tree.ts';
 import { type JobLab, openJobLab } from './support/job-lab.ts';
 import { openTestStore, type TestStore } from './support/test-store.ts';
 
-/** Real images of public projects, imported into stores, and what umoci made of them. */
-const isRoot = process.geteuid?.() === 0;
+/** Real images of public projects, imported into stores with every driver, and what umoci made of them. */
 if (!present) console.log('skipped: the corpus is not here');
 
+const system = openSystem();
 const rows = expectedRows();
 const artifacts = rows.filter((row) => !isImageRow(row));
 const images = rows.filter((row) => isImageRow(row) && !REFUSED.has(row.path));
 
-/** What was left in a directory for unfinished work, which is made when it is first needed. */
-const leftIn = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+/** An ordinary user cannot give files away, so owners are root's to compare. */
+const compared: Compared = { owners: process.geteuid?.() === 0, xattrs: takesXattrs(system) };
+if (present && !compared.xattrs)
+  console.log('left out: extended attributes, which the temporary directory does not take');
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-/** Tree lines without the times of directories, which few layers name. */
-function treeOf(root: string): string[] {
-  const firstNames = new Map<string, string>();
-  const found: string[] = [];
-  const visit = (path: string): void => {
-    for (const name of readdirSync(join(root, path)).sort()) {
-      const below = path === '' ? name : `${path}/${name}`;
-      const full = join(root, below);
-      const stat = lstatSync(full, { bigint: true });
-      const owner = `${stat.uid}\t${stat.gid}`;
-      const mode = (stat.mode & 0o7777n).toString(8).padStart(4, '0');
-      const seconds = stat.mtimeNs / 1_000_000_000n;
-      if (stat.isDirectory()) {
-        found.push(`d\t${mode}\t${owner}\t${below}`);
-        visit(below);
-      } else if (stat.isSymbolicLink()) {
-        found.push(`l\t0777\t${owner}\t${seconds}\t${readlinkSync(full)}\t${below}`);
-      } else {
-        const first = firstNames.get(String(stat.ino));
-        if (first === undefined) firstNames.set(String(stat.ino), below);
-        found.push(
-          `f\t${mode}\t${owner}\t${stat.size}\t${seconds}\t${first === undefined ? '' : 'linked'}\t${digestOf(readFileSync(full)).slice('sha256:'.length)}\t${below}`,
-        );
-      }
-    }
-  };
-  visit('');
-  return found.sort();
-}
+describe.runIf(present)('an image of the corpus', () => {
+  const done = { images: 0, layers: 0, trees: 0 };
 
-function expectedTree(file: string): string[] {
-  const parse = (line: string): string => {
-    const [type, mode, uid, gid, size, mtime, linked, , content, path] = line.split('\t');
-    const owner = `${uid}\t${gid}`;
-    if (type === 'd') return `d\t${mode}\t${owner}\t${path}`;
-    if (type === 'l') return `l\t0777\t${owner}\t${mtime}\t${content}\t${path}`;
-    return `f\t${mode}\t${owner}\t${size}\t${mtime}\t${linked === '' ? '' : 'linked'}\t${content}\t${path}`;
-  };
-  const rest = readFileSync(corpusFile(file), 'utf8').trimEnd().split('\n').slice(1);
-  return rest
-    .filter((line) => line !== '')
-    .map(parse)
-    .sort();
-}
-
-describe.runIf(present).each(['overlay2', 'vfs'])('the corpus in a store with %s', (driver) => {
-  let run = 0;
-  let trees = 0;
-
-  test.each(images.map((row) => [row.path, row] as const))('%s', async (path, row) => {
-    await using lab = await openJobLab({ driver });
-    const { store } = lab;
-    const results = await lab.import(corpusImage(path, lab.formats.dir));
-    const result = results.find((one) => one.error === null && one.configDigest === row.config_digest);
-    if (result === undefined || result.error !== null)
-      throw asEngineError(
-        results.find((one) => one.error !== null)?.error ?? new Error(`not imported: ${JSON.stringify(results)}`),
-      );
-    const layers = await store.graph.layersOf(result.id);
-    expect(layers.map((layer) => layer.diffId)).toEqual(row.diff_ids);
-    expect(layers.map((layer) => `sha256:${layer.id}`)).toEqual(row.chain_ids);
-    const work = mkdtempSync(join(tmpdir(), 'layermill-corpus-'));
-    try {
-      for (const compression of ['none', 'gzip', 'zstd'] as const) await reexport(store, layers, compression, work);
-      if (row.tree && existsSync(corpusFile(row.tree))) {
-        await store.graph.unpack(result.id, join(work, 'tree'));
-        const wanted = expectedTree(row.tree);
-        const made = treeOf(join(work, 'tree'));
-        // An ordinary user cannot give files away, so owners are root's to compare.
-        const anybodys = (line: string): string => line.replace(/^(.\t\d+\t)\d+\t\d+/, '$1');
-        expect(isRoot ? made : made.map(anybodys).sort()).toEqual(isRoot ? wanted : wanted.map(anybodys).sort());
-        trees++;
-      }
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
-    run++;
+  test.each(images.map((row) => [row.path, row] as const))('%s', async (_, row) => {
+    for (const driver of DRIVER_NAMES) await checkImport(driver, row);
+    done.images += 1;
+    done.layers += row.diff_ids!.length;
+    if (row.tree) done.trees += 1;
   });
 
-  afterAll(() => {
-    expect(run).toBe(images.length);
-    console.log(
-      `${driver}: ${run} images of the corpus, ${trees} trees compared, ${artifacts.length} rows without an image`,
-    );
+  test('was imported for every row, and every tree compared', () => {
+    const { images: all, layers, trees } = CORPUS_COUNTS;
+    expect(done).toEqual({ images: all, layers, trees });
   });
 });
+
+/** Imports an image and checks everything its row says. */
+async function checkImport(driver: string, row: ExpectedRow): Promise<void> {
+  await using lab = await openJobLab({ driver });
+  const { graph } = lab.store;
+  const results = await lab.import(corpusImage(row.path, lab.formats.dir));
+  const image = results.find((result) => result.error === null && result.configDigest === row.config_digest);
+  if (image === undefined || image.error !== null) throw new Error(`${driver}: ${JSON.stringify(results)}`);
+  const layers = await graph.layersOf(image.id);
+  expect(layers.map((layer) => layer.diffId)).toEqual(row.diff_ids);
+  expect(layers.map((layer) => `sha256:${layer.id}`)).toEqual(row.chain_ids);
+  const work = mkdtempSync(join(tmpdir(), 'layermill-corpus-'));
+  try {
+    for (const compression of ['none', 'gzip', 'zstd'] as const) await reexport(lab.store, layers, compression, work);
+    if (row.tree) {
+      await graph.unpack(image.id, join(work, 'tree'));
+      expect(treeOf(system, join(work, 'tree'), compared)).toEqual(expectedTree(row.tree, compared));
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  expect(await lab.leftovers()).toEqual([]);
+}
 
 async function reexport(
   store: TestStore,
@@ -162,29 +121,50 @@ describe.runIf(present)('hostile layers', () => {
   const hostile = corpusPaths((category) => category === 'hostile');
 
   test.each(hostile)('%s', async (path) => {
-    await using store = await openTestStore('overlay2');
-    const id = '1'.repeat(64);
-    const outcome = await store.graph.register({ id }, corpusFile(path)).then(
-      () => 'registered',
-      (error: unknown) => asEngineError(error).code,
-    );
-    expect(outcome).toBe(OUTCOMES[path]);
-    expect(await store.graph.exists(id)).toBe(outcome === 'registered');
-    expect(leftIn(join(store.root, 'graph/_tmp'))).toEqual([]);
-    expect(leftIn(join(store.root, 'overlay2/tmp'))).toEqual([]);
+    for (const driver of DRIVER_NAMES) {
+      await using store = await openTestStore(driver);
+      const id = '1'.repeat(64);
+      const outcome = await store.graph.register({ id }, corpusFile(path)).then(
+        () => 'registered',
+        (error: unknown) => asEngineError(error).code,
+      );
+      expect(outcome, driver).toBe(OUTCOMES[path]);
+      if (outcome !== 'registered') expect(await registered(store), driver).toEqual([]);
+      expect(leftIn(join(store.root, 'graph/_tmp')), driver).toEqual([]);
+      expect(leftIn(join(store.root, driver, 'tmp')), driver).toEqual([]);
+    }
   });
 
   test('every one of them is in the table', () => {
     expect(hostile.sort()).toEqual(Object.keys(OUTCOMES).sort());
+    expect(hostile).toHaveLength(CORPUS_COUNTS.hostile);
   });
 });
 
-describe.runIf(present)('rows of the corpus that are no images here', () => {
-  const refused = [...REFUSED].map(([path, { code }]) => [path, code] as const);
-  test.each([...artifacts.map(({ path }) => [path, 'NOT_AN_IMAGE'] as const), ...refused])('%s', async (path, code) => {
-    await using lab = await openJobLab();
-    expect(await outcomesOf(lab, path)).toEqual([code]);
+describe.runIf(present).each(DRIVER_NAMES)('what is no image here, with %s', (driver) => {
+  const expectRefused = async (path: string, codes: readonly string[] | undefined): Promise<void> => {
+    await using lab = await openJobLab({ driver });
+    expect(await outcomesOf(lab, path)).toEqual(codes);
+    expect(await registered(lab.store)).toEqual([]);
     expect(lab.store.tags.repositories.size).toBe(0);
+    expect(await lab.leftovers()).toEqual([]);
+  };
+  const broken = corpusPaths((category) => category.endsWith('-broken'));
+
+  test.each(artifacts.map((row) => row.path))('artifact %s', (path) => expectRefused(path, ['NOT_AN_IMAGE']));
+
+  test.each([...REFUSED].map(([path, { code }]) => [path, code] as const))('refused %s', (path, code) =>
+    expectRefused(path, [code]),
+  );
+
+  test.each(broken)('broken %s', (path) => expectRefused(path, BROKEN_LAYOUTS[path]));
+
+  test('is as much as there is', () => {
+    expect({ artifacts: artifacts.length, refused: REFUSED.size, broken: broken.length }).toEqual({
+      artifacts: CORPUS_COUNTS.artifacts,
+      refused: CORPUS_COUNTS.refused,
+      broken: CORPUS_COUNTS.broken,
+    });
   });
 });
 
@@ -197,13 +177,14 @@ async function outcomesOf(lab: JobLab, path: string): Promise<string[]> {
   }
 }
 
-describe.runIf(present)('broken layouts', () => {
-  const broken = corpusPaths((category) => category.endsWith('-broken'));
+/** Everything that a store holds: metadata, layers and packed layers. */
+async function registered({ root, graph }: TestStore): Promise<string[]> {
+  const found = leftIn(graph.root).filter((name) => name !== '_tmp');
+  for await (const id of graph.driver.list()) found.push(id);
+  return [...found, ...leftIn(join(root, 'blobs/sha256')), ...leftIn(join(root, 'indexes'))];
+}
 
-  test.each(broken)('%s', async (path) => {
-    await using lab = await openJobLab();
-    const outcome = await outcomesOf(lab, path);
-    expect(outcome).toEqual(BROKEN_LAYOUTS[path]);
-    expect(await lab.leftovers()).toEqual([]);
-  });
-});
+/** What is in a directory, which is made when it is first needed. */
+function leftIn(path: string): string[] {
+  return existsSync(path) ? readdirSync(path) : [];
+}

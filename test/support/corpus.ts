@@ -27,6 +27,17 @@ export function isImageRow(row: ExpectedRow): boolean {
   return typeof row.config_digest === 'string' && row.os !== null && row.os !== undefined;
 }
 
+/** How much of it there must be: a test that goes over the corpus has gone over as much. */
+export const CORPUS_COUNTS = {
+  images: 48,
+  layers: 145,
+  trees: 47,
+  artifacts: 4,
+  refused: 1,
+  hostile: 15,
+  broken: 7,
+} as const;
+
 /** Where a file of the corpus is. */
 export function corpusFile(path: string): string {
   return join(CORPUS, path);
