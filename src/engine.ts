@@ -5,12 +5,12 @@ import type { Settings } from './config/settings.ts';
 import { type Coordinator, createCoordinator } from './coordinator/coordinator.ts';
 import { openDriver } from './drivers/registry.ts';
 import type { FormatContext } from './formats/context.ts';
-import { Graph } from './graph/graph.ts';
 import { chooseDriver, claimStore } from './graph/store-marker.ts';
 import { TagStore } from './graph/tag-store.ts';
 import { threadCount, usableCores } from './pool/cpu-count.ts';
 import { createThreadPool } from './pool/thread-pool.ts';
 import type { Logger } from './reporting/logger.ts';
+import { Graph } from './standalone-graph.ts';
 import { openSystem } from './system/select.ts';
 import type { System } from './system/system.ts';
 import type { TaskPool } from './tasks/task-pool.ts';
@@ -33,6 +33,8 @@ export interface EngineOptions {
   log?: Logger;
   /** Threads that are running already; the engine stops them when it closes. */
   pool?: TaskPool;
+  /** Stops the opening, which may wait for another process. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function openEngine(settings: Settings, options: EngineOptions = {}
   const system = openSystem();
   const pool = options.pool ?? newPool(settings);
   try {
-    return await openStore(settings, system, pool, options.log);
+    return await openStore(settings, system, pool, options);
   } catch (error) {
     await pool.close();
     throw error;
@@ -57,7 +59,12 @@ function newPool(settings: Settings): TaskPool {
   });
 }
 
-async function openStore(settings: Settings, system: System, pool: TaskPool, log: Logger | undefined): Promise<Engine> {
+async function openStore(
+  settings: Settings,
+  system: System,
+  pool: TaskPool,
+  { log, signal }: EngineOptions,
+): Promise<Engine> {
   const root = resolve(settings.root);
   const driverName = chooseDriver(root, settings.driver);
   const { readOnly } = await claimStore(root, { driver: driverName, readOnly: false, adopt: settings.adopt });
@@ -66,13 +73,14 @@ async function openStore(settings: Settings, system: System, pool: TaskPool, log
     pool,
     system,
     readOnly,
+    signal,
     durability: settings.durability,
     lockTimeoutMs: settings.lockTimeout * 1000,
     limits: settings.limits,
     onWait: (holder) => log?.warn(`waiting for ${holder}, which is writing to the store`),
     onBroken: ({ id, message }) => log?.warn(`image ${id} cannot be used: ${message}`),
   });
-  const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph);
+  const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph, { signal });
   graph.nameImagesBy((id) => tags.namesOf(id));
   const cores = usableCores();
   const jobs = settings.jobs === 'auto' ? Math.max(2, cores) : settings.jobs;

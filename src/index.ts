@@ -31,7 +31,7 @@ export {
 export type { FormatContext } from './formats/context.ts';
 export { openSink, openSource } from './formats/transports.ts';
 export type { CreateOptions } from './graph/create.ts';
-export { Graph, type GraphOptions } from './graph/graph.ts';
+export { Graph, type GraphOptions } from './standalone-graph.ts';
 export type { Image, ImageLayer } from './graph/image.ts';
 export type { LayerInput } from './graph/layer-input.ts';
 export type { TempArchive } from './graph/temp-archive.ts';

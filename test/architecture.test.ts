@@ -15,6 +15,7 @@ const FLOORS: readonly string[][] = [
   ['graph', 'formats', 'pool'],
   ['coordinator'],
   ['batch', 'bench'],
+  ['standalone-graph.ts'],
   ['engine.ts'],
   ['cli', 'index.ts'],
 ];

@@ -64,7 +64,7 @@ export function openSession(parts: SessionParts): Session {
     progress,
     log,
     signal,
-    engine: () => (engine ??= open(settings, log, parts.earlyPool)),
+    engine: () => (engine ??= open(settings, { log, signal }, parts.earlyPool)),
     tell,
     fail: (thrown, at, stage) => {
       if (json) out.json(failureLine(asEngineError(thrown), at));
@@ -78,11 +78,15 @@ export function openSession(parts: SessionParts): Session {
 }
 
 /** Loaded when a store is needed: help and mistakes are told without it. */
-async function open(settings: Settings, log: Logger, early: EarlyPool | null): Promise<Engine> {
+async function open(
+  settings: Settings,
+  options: { log: Logger; signal: AbortSignal },
+  early: EarlyPool | null,
+): Promise<Engine> {
   const { openEngine } = await import('../engine.ts');
-  if (early?.suits(settings) === true) return openEngine(settings, { log, pool: early.pool });
+  if (early?.suits(settings) === true) return openEngine(settings, { ...options, pool: early.pool });
   await early?.pool.close();
-  return openEngine(settings, { log });
+  return openEngine(settings, options);
 }
 
 function progressStyle({ progress }: Settings, terminal: boolean): ProgressStyle {

@@ -41,6 +41,10 @@ export function profileFor(wanted: {
 }): CompressionProfile {
   const { compression, reproducible = false } = wanted;
   const implementation = compression === 'gzip' ? (reproducible ? 'pako' : 'zlib') : compression;
+  if (!Object.hasOwn(LEVELS, implementation)) {
+    const message = `layers are written with none, gzip or zstd, not ${JSON.stringify(compression)}`;
+    throw engineError('INVALID_ARGUMENT', message, { argument: 'compression', value: String(compression) });
+  }
   const range = LEVELS[implementation];
   const level = wanted.level ?? range.default;
   if (!Number.isInteger(level) || level < range.least || level > range.most) {

@@ -31,9 +31,13 @@ export interface GraphContext {
   readOnly: boolean;
 }
 
-/** How a long call reports, and how it is stopped. */
-export interface WorkOptions {
+/** How a call that may take long is stopped: it rejects with CANCELLED, and has changed nothing. */
+export interface CallOptions {
   signal?: AbortSignal | undefined;
+}
+
+/** How a long call reports, too. */
+export interface WorkOptions extends CallOptions {
   onProgress?: ((counters: { bytesIn: number; bytesOut: number; entries: number }) => void) | undefined;
   onWarning?: ((warning: { code: string; message: string; entry?: string }) => void) | undefined;
 }

@@ -2,14 +2,16 @@ import { resolve } from 'node:path';
 import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { requireText } from '../errors/arguments.ts';
 import { hasCode } from '../errors/kinds.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import type { V1Image } from '../image/v1-compat.ts';
+import { abortable, throwIfAborted } from '../streams/abort.ts';
 import type { AddedImage, AddImageOptions } from './add-image.ts';
 import { dropUnneededBlobs } from './blob-use.ts';
 import type { BlobStore } from './blobs.ts';
-import { type GraphContext, refuseReadOnly, retainPresent, type WorkOptions } from './context.ts';
+import { type CallOptions, type GraphContext, refuseReadOnly, retainPresent, type WorkOptions } from './context.ts';
 import { type CreateOptions, newImage } from './create.ts';
 import type { Family } from './family.ts';
 import type { Image, ImageLayer, LayerInfo } from './image.ts';
@@ -32,7 +34,7 @@ export type { GraphOptions };
  * answered from memory and see what other processes changed; everything that commits is durable when its promise
  * resolves.
  */
-export class Graph {
+export class Graph implements AsyncDisposable {
   /** The directory of the images' metadata, `<store>/graph`. */
   readonly root: string;
   readonly driver: Driver;
@@ -42,7 +44,7 @@ export class Graph {
   readonly #works: LayerWorks = new Map();
   #namesOf: (id: string) => string[];
 
-  private constructor(context: GraphContext, namesOf: (id: string) => string[]) {
+  protected constructor(context: GraphContext, namesOf: (id: string) => string[]) {
     this.#context = context;
     this.#namesOf = namesOf;
     this.root = context.store.root;
@@ -56,7 +58,8 @@ export class Graph {
    * directory that layermill did not make opens read only unless it is empty or adopted.
    */
   static async open(root: string, driver: Driver, options: GraphOptions): Promise<Graph> {
-    return new Graph(await openContext(resolve(root), driver, options), options.namesOf ?? (() => []));
+    requireText(root, 'root');
+    return new this(await openContext(resolve(root), driver, options), options.namesOf ?? (() => []));
   }
 
   /** Tells the graph who knows the names of its images. */
@@ -68,17 +71,21 @@ export class Graph {
    * An image by its id or a prefix of it; a whole id always wins. A size that was never counted is counted and noted.
    * Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS, INVALID_ARGUMENT for an empty name.
    */
-  async get(name: string): Promise<Image> {
-    const family = await this.#family();
+  async get(name: string, options: CallOptions = {}): Promise<Image> {
+    requireText(name, 'name');
+    const family = await this.#family(options.signal);
     const image = this.#context.store.load(family.resolve(name));
-    return image.size >= 0 ? image : this.#count(image);
+    return image.size >= 0 ? image : this.#count(image, options);
   }
 
-  /** Whether there is an image with this id or prefix. */
-  exists(name: string): Promise<boolean> {
-    return this.get(name).then(
+  /** Whether there is an image with this id or prefix that can be used. Throws nothing but CANCELLED. */
+  exists(name: string, options: CallOptions = {}): Promise<boolean> {
+    return this.get(name, options).then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        if (hasCode(error, 'CANCELLED')) throw error;
+        return false;
+      },
     );
   }
 
@@ -114,8 +121,10 @@ export class Graph {
    * Removes an image and its layer. Throws IMAGE_NOT_FOUND, IMAGE_HAS_CHILDREN always, IMAGE_HAS_NAMES without `force`,
    * IMAGE_IN_USE. Answers the id.
    */
-  delete(name: string, options: { force?: boolean } = {}): Promise<string> {
-    return removeImage(this.#context, name, { namesOf: this.#namesOf, force: options.force ?? false });
+  async delete(name: string, options: { force?: boolean } & CallOptions = {}): Promise<string> {
+    requireText(name, 'name');
+    const { force = false, signal } = options;
+    return removeImage(this.#context, name, { namesOf: this.#namesOf, force, signal });
   }
 
   /** Whether there is an image with exactly this id, as of the last call that waited for an answer. */
@@ -167,16 +176,17 @@ export class Graph {
 
   /** Makes a new image of a changeset (null: no changes), on top of `parent`. */
   async create(layer: LayerInput, options: CreateOptions & WorkOptions = {}): Promise<Image> {
-    const parent = options.parent === undefined ? undefined : (await this.get(options.parent)).id;
+    const parent = options.parent === undefined ? undefined : (await this.get(options.parent, options)).id;
     return this.register(newImage({ ...options, parent }), layer, options);
   }
 
   /** A layer as a temporary file; see `TempArchive`. Of a head its top layer is meant. */
-  tempLayerArchive(
+  async tempLayerArchive(
     name: string,
     compression: OutputCompression | CompressionProfile = 'none',
     options: TempArchiveOptions = {},
   ): Promise<TempArchive> {
+    requireText(name, 'name');
     return tempLayerArchive(this.#context, name, compression, options);
   }
 
@@ -187,9 +197,9 @@ export class Graph {
   }
 
   /** Removes those of these images, the last first, that nothing is built on and nobody uses. */
-  async removeUnneeded(ids: readonly string[]): Promise<void> {
+  async removeUnneeded(ids: readonly string[], options: CallOptions = {}): Promise<void> {
     const { removeUnneeded } = await import('./remove.ts');
-    await removeUnneeded(this.#context, ids);
+    await removeUnneeded(this.#context, ids, options.signal);
   }
 
   /** Keeps an index for its names, instead of any other; takes the verified files of what is kept with it. */
@@ -198,12 +208,13 @@ export class Graph {
     raw: Buffer,
     index: KeptIndex,
     attached: readonly { path: string; digest: Digest }[],
+    options: CallOptions = {},
   ): Promise<void> {
     await this.exclusive(async () => {
       await this.forgetIndexes(names);
       for (const { path, digest } of attached) await this.blobs.adopt(path, digest);
       await this.indexes.keep(names, raw, index);
-    });
+    }, options.signal);
   }
 
   /**
@@ -225,7 +236,7 @@ export class Graph {
 
   /** The real layers of an image, base first. */
   async layersOf(id: string, options: WorkOptions = {}): Promise<ImageLayer[]> {
-    await this.#family();
+    await this.#family(options.signal);
     return layersOf(this.#context, id, options);
   }
 
@@ -265,7 +276,7 @@ export class Graph {
 
   /** The whole file tree of an image, in a directory that is made or empty. Answers the number of entries applied. */
   async unpack(id: string, dir: string, options: WorkOptions = {}): Promise<number> {
-    await this.#family();
+    await this.#family(options.signal);
     return unpack(this.#context, id, dir, options);
   }
 
@@ -313,17 +324,22 @@ export class Graph {
     await this.driver.close();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Who is there, with what other processes changed. */
-  async #family(): Promise<Family> {
-    await this.#context.family.refresh();
+  async #family(signal?: AbortSignal): Promise<Family> {
+    throwIfAborted(signal);
+    await abortable(this.#context.family.refresh(), signal);
     return this.#context.family;
   }
 
   /** Docker left images without `layersize`; the original counted them when they were first asked for. */
-  async #count(image: Image): Promise<Image> {
+  async #count(image: Image, { signal }: CallOptions): Promise<Image> {
     const { driver, pool, store } = this.#context;
     const mount = await driver.mount(image.id, image.parent === '' ? null : image.parent);
-    const { size } = await pool.run('layer.size', { mount }, { job: image.id });
+    const { size } = await pool.run('layer.size', { mount }, { job: image.id, signal });
     if (!this.readOnly) await store.writeSize(image.id, size);
     return { ...image, size };
   }

@@ -5,6 +5,7 @@ import { expansionLimits } from '../archive/limits.ts';
 import type { TarSource } from '../archive/tar-source.ts';
 import type { Compression } from '../compression/codec.ts';
 import { DETECT_BYTES, detectCompression } from '../compression/detect.ts';
+import { badArgument, kindOf } from '../errors/arguments.ts';
 import { engineError } from '../errors/kinds.ts';
 import { asEngineError } from '../errors/wire.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
@@ -19,6 +20,13 @@ export interface PreparedLayer {
   source: TarSource;
   /** As the first bytes say; `none` for what is not a blob. */
   compression: Compression;
+}
+
+/** Throws INVALID_ARGUMENT for what is no layer: who means none says null, so that a slip is never an empty image. */
+export function requireLayer(input: unknown): asserts input is LayerInput {
+  if (input === null || typeof input === 'string') return;
+  if (typeof input === 'object' && (Symbol.asyncIterator in input || 'path' in input || 'from' in input)) return;
+  throw badArgument('layer', `a layer is a path, a range of a file, a stream of bytes or null, not ${kindOf(input)}`);
 }
 
 /** Gets a layer ready for a thread: streams are written into `dir`, xz and bzip2 are unpacked there. */

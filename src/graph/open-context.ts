@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_LIMITS, type LayerLimits } from '../archive/limits.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { requireObject } from '../errors/arguments.ts';
+import { throwIfAborted } from '../streams/abort.ts';
 import { KeyedLock } from '../streams/keyed-lock.ts';
 import type { System } from '../system/system.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
@@ -21,6 +23,8 @@ export interface GraphOptions {
   pool: TaskPool;
   system: System;
   durability?: Durability;
+  /** Stops the opening, which may wait for another process. */
+  signal?: AbortSignal | undefined;
   /** How long to wait for another process that writes, in milliseconds. */
   lockTimeoutMs?: number;
   readOnly?: boolean;
@@ -35,9 +39,26 @@ export interface GraphOptions {
   namesOf?: (id: string) => string[];
 }
 
+/** Seen when the graph is opened, so that a mistake is told there and not in the middle of some work. */
+const DRIVER_METHODS: readonly (keyof Driver)[] = [
+  'exists',
+  'stage',
+  'stageEmpty',
+  'mount',
+  'get',
+  'put',
+  'remove',
+  'list',
+  'sweep',
+  'status',
+  'close',
+];
+
 /** Opens the store in `storeRoot` for a driver that is open, and removes what a crash left. Throws as `claimStore`. */
 export async function openContext(storeRoot: string, driver: Driver, options: GraphOptions): Promise<GraphContext> {
-  const { pool, system, durability = 'batch', limits = DEFAULT_LIMITS, adopt = false } = options;
+  const { pool, system, durability = 'batch', limits = DEFAULT_LIMITS, adopt = false, signal } = options;
+  requireObject(driver, 'driver', DRIVER_METHODS);
+  throwIfAborted(signal);
   const claim = { driver: driver.name, readOnly: options.readOnly ?? false, adopt, ignore: await homeOf(driver) };
   const { readOnly, adopted } = await claimStore(storeRoot, claim);
   const store = new ImageStore(join(storeRoot, 'graph'), system, readOnly);
@@ -67,7 +88,7 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
   };
   if (!readOnly) {
     await mkdir(store.root, { recursive: true, mode: 0o700 });
-    await recover(context);
+    await recover(context, signal);
   }
   await family.refresh();
   return context;

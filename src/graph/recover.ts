@@ -10,14 +10,14 @@ import { JSON_FILE } from './image-store.ts';
  * staging, on its way in or out. Other layers without metadata are left alone: in a directory that Docker wrote they are
  * its containers.
  */
-export async function recover({ lock, store, driver }: GraphContext): Promise<void> {
+export async function recover({ lock, store, driver }: GraphContext, signal?: AbortSignal): Promise<void> {
   await lock.exclusive(async () => {
     await store.sweep(async (staging) => {
       const id = await stagedId(staging);
       if (id !== null && !store.hasDirectory(id)) await driver.remove(id);
     });
     await driver.sweep();
-  });
+  }, signal);
 }
 
 async function stagedId(staging: string): Promise<string | null> {

@@ -1,3 +1,4 @@
+import { requireObject, requireText } from '../errors/arguments.ts';
 import { engineError, hasCode } from '../errors/kinds.ts';
 import type { TarSource } from '../archive/tar-source.ts';
 import { validateImageId } from '../identity/image-id.ts';
@@ -10,7 +11,7 @@ import { idTaken } from './id-taken.ts';
 import type { Image } from './image.ts';
 import { decodeChecked } from './image-store.ts';
 import { knownDiffId } from './known-diff-id.ts';
-import { type LayerInput, prepareLayer } from './layer-input.ts';
+import { type LayerInput, prepareLayer, requireLayer } from './layer-input.ts';
 
 export interface RegisterOptions extends WorkOptions {
   /** The JSON of the image, stored byte for byte; without it the image is written as Docker 0.11 writes its own. */
@@ -45,6 +46,9 @@ export async function register(
 ): Promise<Registered> {
   try {
     refuseReadOnly(context);
+    requireObject(given, 'image');
+    requireText(given.id, 'image.id');
+    requireLayer(layer);
     validateImageId(given.id);
     const { json } = options;
     const image = decodeChecked(json ?? encodeImageJson({ ...emptyV1Image(given.id), ...given }));

@@ -10,6 +10,8 @@ export interface RemoveRules {
   /** The names of an image; those of one that is to go are a conflict unless `force` is set. */
   namesOf(id: string): string[];
   force: boolean;
+  /** Stops the wait for the store's lock. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function removeImage(context: GraphContext, name: string, rules: Re
       release();
     }
     return id;
-  });
+  }, rules.signal);
 }
 
 /**
@@ -46,7 +48,11 @@ export function claimImage({ retained }: GraphContext, id: string): () => void {
 }
 
 /** Removes those of the images, the last one first, that no image is built on and nobody is using. */
-export async function removeUnneeded(context: GraphContext, ids: readonly string[]): Promise<void> {
+export async function removeUnneeded(
+  context: GraphContext,
+  ids: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
   if (ids.length === 0) return;
   await context.lock.exclusive(async () => {
     await context.family.refresh();
@@ -61,7 +67,7 @@ export async function removeUnneeded(context: GraphContext, ids: readonly string
     } finally {
       for (const release of going.values()) release();
     }
-  });
+  }, signal);
 }
 
 /** Metadata first: without it the image is gone, and while it lies in staging a recovery knows whose the layer was. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { requireObject, requireText } from '../errors/arguments.ts';
 import { engineError, hasCode } from '../errors/kinds.ts';
 import { digestHex, isDigest } from '../identity/digest.ts';
 import { isShortId, truncateId } from '../identity/image-id.ts';
@@ -18,7 +19,9 @@ import {
   type Repositories,
   type Tags,
 } from '../image/v1-compat.ts';
+import { cancelled, onAbort, throwIfAborted } from '../streams/abort.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
+import type { CallOptions } from './context.ts';
 import { ABSENT, generationOf } from './generation.ts';
 import type { Image } from './image.ts';
 import { idOf, NamesById, type TagName, textOf } from './names-by-id.ts';
@@ -31,11 +34,11 @@ export type Repository = ReadonlyMap<string, string>;
 /** What the tag store needs of the graph. */
 export interface TaggedGraph {
   /** An image by its id or a prefix of it. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS. */
-  get(name: string): Promise<Image>;
+  get(name: string, options?: CallOptions): Promise<Image>;
   /** Whether the image with exactly this id is there, as of the last look. */
   has(id: string): boolean;
   /** Runs `work` while no other process writes the store. */
-  exclusive<Value>(work: () => Promise<Value>): Promise<Value>;
+  exclusive<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value>;
   /** How often tags were changed, by whatever process; the second counts a change, under the lock. */
   tagChanges(): number;
   noteTagChange(): void;
@@ -72,6 +75,8 @@ export class TagStore {
   #generation = '';
   readonly #pending: Pending[] = [];
   #saving = false;
+  /** Ends the wait for the store's lock. */
+  #waiting: AbortController | null = null;
 
   private constructor(path: string, graph: TaggedGraph) {
     this.path = path;
@@ -79,10 +84,13 @@ export class TagStore {
   }
 
   /** Opens the file, which is made when it is missing. Throws JSON_INVALID when it is damaged. */
-  static async open(path: string, graph: TaggedGraph): Promise<TagStore> {
+  static async open(path: string, graph: TaggedGraph, options: CallOptions = {}): Promise<TagStore> {
+    requireText(path, 'path');
+    requireObject(graph, 'graph', ['get', 'exclusive']);
+    throwIfAborted(options.signal);
     const store = new TagStore(path, graph);
     await store.reload();
-    if (store.#generation === ABSENT && !graph.readOnly) await store.save();
+    if (store.#generation === ABSENT && !graph.readOnly) await store.save(options);
     return store;
   }
 
@@ -97,8 +105,16 @@ export class TagStore {
    * TAG_TAKEN conflict unless `force` is set, also when it names the same image. Throws INVALID_NAME, INVALID_TAG,
    * IMAGE_NOT_FOUND.
    */
-  async set(repository: string, tag: string, imageName: string, force = false): Promise<void> {
-    const image = await this.lookupImage(imageName);
+  async set(
+    repository: string,
+    tag: string,
+    imageName: string,
+    force = false,
+    options: CallOptions = {},
+  ): Promise<void> {
+    requireText(repository, 'repository');
+    requireText(tag, 'tag');
+    const image = await this.lookupImage(imageName, options);
     const reference = tag === '' ? DEFAULT_TAG : tag;
     const name = validateRepository(repository);
     validateReference(reference);
@@ -111,43 +127,49 @@ export class TagStore {
         repositories: repositories.with(name, tags.with(reference, image.id)),
         names: [{ repository: name, tag: reference }],
       };
-    });
+    }, options);
   }
 
   /** The tags of a repository as a copy, or null. */
   get(repository: string): Repository | null {
+    requireText(repository, 'repository');
     const tags = this.#tags(repository);
     return tags === undefined ? null : new Map(tags);
   }
 
   /** The image of a repository by tag, digest, or an id of at least 12 characters; null when nothing has that name. */
-  async getImage(repository: string, tagOrId: string): Promise<Image | null> {
+  async getImage(repository: string, tagOrId: string, options: CallOptions = {}): Promise<Image | null> {
+    requireText(tagOrId, 'tagOrId');
+    requireText(repository, 'repository');
     const tags = this.#tags(repository);
     if (tags === undefined) return null;
     const exact = tags.get(tagOrId);
-    if (exact !== undefined) return this.#graph.get(exact);
+    if (exact !== undefined) return this.#graph.get(exact, options);
     if (!isShortId(tagOrId.slice(0, 12))) return null;
     const matches = [...new Set([...tags].map(([, id]) => id))].filter((id) => id.startsWith(tagOrId)).sort();
     if (matches.length > 1) throw ambiguous(tagOrId, matches);
-    return matches[0] === undefined ? null : this.#graph.get(matches[0]);
+    return matches[0] === undefined ? null : this.#graph.get(matches[0], options);
   }
 
   /**
    * The image with this name: `repository`, `repository:tag`, `repository@digest`, an id or a prefix of one. A tag whose
    * image has gone names nothing. Throws IMAGE_NOT_FOUND, ID_AMBIGUOUS.
    */
-  async lookupImage(name: string): Promise<Image> {
+  async lookupImage(name: string, options: CallOptions = {}): Promise<Image> {
+    requireText(name, 'name');
     const { repository, reference } = parseRepositoryTag(name);
-    const tagged = await this.#tagged(repository, reference === '' ? DEFAULT_TAG : reference);
+    const tagged = await this.#tagged(repository, reference === '' ? DEFAULT_TAG : reference, options);
     // An id may be written as the digest that it is.
-    return tagged ?? this.#graph.get(isDigest(name) ? digestHex(name) : name);
+    return tagged ?? this.#graph.get(isDigest(name) ? digestHex(name) : name, options);
   }
 
   /**
    * Removes a tag, or with an empty one the whole repository. Throws TAG_NOT_FOUND. Answers true, as the original did
    * for what it removed.
    */
-  async delete(repository: string, tag = ''): Promise<boolean> {
+  async delete(repository: string, tag = '', options: CallOptions = {}): Promise<boolean> {
+    requireText(repository, 'repository');
+    requireText(tag, 'tag');
     await this.#change(({ repositories }) => {
       const name = storedName(repositories, repository);
       const tags = repositories.get(name);
@@ -155,12 +177,13 @@ export class TagStore {
       if (tag !== '') return without(repositories, [{ repository: name, tag }]);
       const names = [...tags].map(([one]) => ({ repository: name, tag: one }));
       return { repositories: repositories.without(name), names };
-    });
+    }, options);
     return true;
   }
 
   /** Removes every name of an image; answers them. */
-  async deleteAll(id: string): Promise<string[]> {
+  async deleteAll(id: string, options: CallOptions = {}): Promise<string[]> {
+    requireText(id, 'id');
     let removed: readonly TagName[] = [];
     await this.#change(({ repositories, names }) => {
       // It had a name before this batch of changes, or one of them gave it.
@@ -171,7 +194,7 @@ export class TagStore {
       );
       removed = change.names;
       return change;
-    });
+    }, options);
     return removed.map(textOf).sort();
   }
 
@@ -201,13 +224,13 @@ export class TagStore {
   }
 
   /** Writes the file again, with what it says now. */
-  async save(): Promise<void> {
-    await this.#change(({ repositories }) => ({ repositories, names: [] }));
+  async save(options: CallOptions = {}): Promise<void> {
+    await this.#change(({ repositories }) => ({ repositories, names: [] }), options);
   }
 
-  async #tagged(repository: string, reference: string): Promise<Image | null> {
+  async #tagged(repository: string, reference: string, options: CallOptions): Promise<Image | null> {
     try {
-      return await this.getImage(repository, reference);
+      return await this.getImage(repository, reference, options);
     } catch (error) {
       if (hasCode(error, 'IMAGE_NOT_FOUND')) return null;
       throw error;
@@ -240,26 +263,51 @@ export class TagStore {
     return (this.#names ??= new NamesById(this.#repositories));
   }
 
-  #change(change: Change): Promise<void> {
+  /** A change whose signal aborts is taken back as long as it waits; once it is being written it is made. */
+  #change(change: Change, { signal }: CallOptions): Promise<void> {
     if (this.#graph.readOnly) {
       throw engineError('STORE_READ_ONLY', `${JSON.stringify(this.path)} is open for reading only`, {
         root: this.path,
       });
     }
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ change, resolve, reject });
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal));
+    return new Promise<void>((resolve, reject) => {
+      const pending = { change, resolve, reject };
+      this.#pending.push(pending);
+      const deafen = onAbort(signal, () => this.#takeBack(pending, signal));
+      pending.resolve = () => (deafen(), resolve());
+      pending.reject = (error) => (deafen(), reject(error));
       if (!this.#saving) void this.#saveAll();
     });
+  }
+
+  #takeBack(pending: Pending, signal: AbortSignal | undefined): void {
+    const at = this.#pending.indexOf(pending);
+    if (at < 0) return;
+    this.#pending.splice(at, 1);
+    pending.reject(cancelled(signal));
+    // Nobody is left who would want the lock.
+    if (this.#pending.length === 0) this.#waiting?.abort();
   }
 
   async #saveAll(): Promise<void> {
     this.#saving = true;
     try {
-      while (this.#pending.length > 0) await this.#graph.exclusive(() => this.#saveTogether(this.#pending.splice(0)));
+      while (this.#pending.length > 0) await this.#saveUnlessTakenBack();
     } catch (error) {
       for (const waiting of this.#pending.splice(0)) waiting.reject(error);
     } finally {
       this.#saving = false;
+    }
+  }
+
+  async #saveUnlessTakenBack(): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    try {
+      await this.#graph.exclusive(() => this.#saveTogether(this.#pending.splice(0)), waiting.signal);
+    } catch (error) {
+      if (!waiting.signal.aborted) throw error;
     }
   }
 

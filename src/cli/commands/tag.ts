@@ -35,7 +35,7 @@ export const verb: Verb = {
     const engine = await session.engine();
     refuseReadOnly(engine);
     const { id } = await lookUp(engine, image, platform);
-    await engine.tags.set(repository, tag, id, force);
+    await engine.tags.set(repository, tag, id, force, { signal: session.signal });
     if (session.json) session.out.json({ id, name: imageReference(repository, tag) });
     return EXIT.done;
   },

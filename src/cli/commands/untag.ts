@@ -15,7 +15,7 @@ export const verb: Verb = {
     const tag = reference === '' ? DEFAULT_TAG : reference;
     const engine = await session.engine();
     refuseReadOnly(engine);
-    await engine.tags.delete(repository, tag);
+    await engine.tags.delete(repository, tag, { signal: session.signal });
     const untagged = imageReference(familiarName(repository), tag);
     if (session.json) session.out.json({ untagged });
     else session.out.line(`untagged: ${printable(untagged)}`);

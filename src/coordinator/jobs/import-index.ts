@@ -28,7 +28,7 @@ export async function importIndex(tools: JobTools, job: ImportJob, index: Source
     if (moved !== null) run.warn(moved);
   }
   const attachments = staging.blobs.map(({ digest, size }) => ({ digest, size }));
-  await graph.keepIndex(names, index.raw, { digest, mediaType, members, attachments }, staging.blobs);
+  await graph.keepIndex(names, index.raw, { digest, mediaType, members, attachments }, staging.blobs, run);
 }
 
 /**
