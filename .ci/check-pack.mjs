@@ -9,6 +9,8 @@ const NEEDED = [
   'config/default.json',
   'dist/src/index.js',
   'dist/src/index.d.ts',
+  'dist/src/driver-suite/suite.js',
+  'dist/src/driver-suite/suite.d.ts',
   'dist/src/cli/main.js',
   'dist/workers/main.js',
 ];

@@ -17,7 +17,7 @@ const FLOORS: readonly string[][] = [
   ['batch', 'bench'],
   ['standalone-graph.ts'],
   ['engine.ts'],
-  ['cli', 'index.ts'],
+  ['cli', 'index.ts', 'driver-suite'],
 ];
 
 /** On one floor only these arrows exist. */

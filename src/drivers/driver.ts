@@ -12,7 +12,7 @@ export interface DriverContext {
 
 /**
  * Decides where a layer's directory is and how it stacks on its parent. Ids are checked before they come here (64
- * lower-case hex). Anything that passes `driverSuite` (test/suites/driver.ts) can be given to `Graph.open`.
+ * lower-case hex). Anything that passes `driverSuite` of `layermill/driver-suite` can be given to `Graph.open`.
  */
 export interface Driver {
   readonly name: string;

@@ -21,7 +21,7 @@ import { EACCES, EMLINK, EPERM, EXDEV, check } from '../../src/system/errno.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { Dir, System } from '../../src/system/system.ts';
 import { depthOf, makeDeepTree } from '../support/deep-tree.ts';
-import { viewTree } from '../support/view-tree.ts';
+import { viewTree } from '../../src/driver-suite/view-tree.ts';
 
 const isRoot = process.geteuid?.() === 0;
 const direct = openSystem();

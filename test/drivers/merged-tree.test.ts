@@ -8,10 +8,10 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import { DRIVER_NAMES, openDriver } from '../../src/drivers/registry.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
-import { layerId } from '../suites/driver.ts';
+import { layerId } from '../../src/driver-suite/driver-lab.ts';
 import { inlinePool } from '../support/test-store.ts';
 import { dir, file, hardlink, symlink, tar } from '../support/tar-fixture.ts';
-import { viewTree } from '../support/view-tree.ts';
+import { viewTree } from '../../src/driver-suite/view-tree.ts';
 
 const isRoot = process.geteuid?.() === 0;
 

@@ -19,7 +19,8 @@ import type { Driver } from '../../src/drivers/driver.ts';
 import { openOverlay2 } from '../../src/drivers/overlay2.ts';
 import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
-import { commitLayer, driverSuite, layerId } from '../suites/driver.ts';
+import { commitLayer, layerId } from '../../src/driver-suite/driver-lab.ts';
+import { driverSuite } from '../suites/driver.ts';
 import { inlinePool } from '../support/test-store.ts';
 
 driverSuite('overlay2', openOverlay2);

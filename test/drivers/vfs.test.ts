@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Driver } from '../../src/drivers/driver.ts';
 import { openVfs } from '../../src/drivers/vfs.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
-import { commitLayer, driverSuite, layerId } from '../suites/driver.ts';
+import { commitLayer, layerId } from '../../src/driver-suite/driver-lab.ts';
+import { driverSuite } from '../suites/driver.ts';
 import { inlinePool } from '../support/test-store.ts';
 
 driverSuite('vfs', openVfs);

@@ -7,7 +7,7 @@ import { openSystem } from '../../src/system/select.ts';
 import { FixtureLayout, named, writeDirectory } from '../support/image-fixture.ts';
 import { oddImage } from '../support/odd-image.ts';
 import { layermill, layermillJson, missing, run } from '../support/programs.ts';
-import { viewTree } from '../support/view-tree.ts';
+import { viewTree } from '../../src/driver-suite/view-tree.ts';
 
 const NAME = 'interop/odd:1';
 const image = oddImage(NAME);

@@ -15,7 +15,7 @@ import { pack } from '../support/image-fixture.ts';
 import { seeded } from '../support/random.ts';
 import { file, tar } from '../support/tar-fixture.ts';
 import { inlinePool } from '../support/test-store.ts';
-import { viewTree } from '../support/view-tree.ts';
+import { viewTree } from '../../src/driver-suite/view-tree.ts';
 
 const entry = new URL('../support/crashing/workers/main.dev.mjs', import.meta.url).href;
 const JOBS = 300;

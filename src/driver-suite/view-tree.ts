@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { LayerMount } from '../../src/archive/layer-mount.ts';
-import { type MergedTree, type TreeDir, type TreeEntry, openTree } from '../../src/archive/merged-tree.ts';
-import { S_IFCHR, S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, type System } from '../../src/system/system.ts';
+import type { LayerMount } from '../archive/layer-mount.ts';
+import { type MergedTree, type TreeDir, type TreeEntry, openTree } from '../archive/merged-tree.ts';
+import { S_IFCHR, S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, type System } from '../system/system.ts';
 
 const LETTERS = new Map([
   [S_IFDIR, 'd'],
