@@ -27,7 +27,7 @@ import {
 import { type Compared, expectedTree, takesXattrs, treeOf } from './support/corpus-tree.ts';
 import { type JobLab, openJobLab } from './support/job-lab.ts';
 import { openTestStore, type TestStore } from './support/test-store.ts';
-import { viewTree } from './support/view-tree.ts';
+import { viewTree } from '../src/driver-suite/view-tree.ts';
 
 /** Real images of public projects, imported into stores with every driver, and what umoci made of them. */
 if (!present) console.log('skipped: the corpus is not here');

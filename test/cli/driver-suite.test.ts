@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { isBuilt, resultOf } from '../support/cli-lab.ts';
+import { resultOf } from '../support/cli-lab.ts';
 
 const USER = fileURLToPath(new URL('../support/packages/own-driver.mjs', import.meta.url));
 
@@ -14,7 +14,7 @@ async function runSuite(env: Record<string, string>): Promise<{ code: number | n
   return { code, pass, failed: [...text.matchAll(/^ {4,8}not ok \d+ - (.*)$/gm)].map((line) => line[1]!) };
 }
 
-describe.skipIf(!isBuilt())('the driver suite of the package', () => {
+describe('the driver suite of the package', () => {
   it('passes for a driver of somebody else, under another test runner', async () => {
     const { code, pass, failed } = await runSuite({ BROKEN: '' });
     expect(failed).toEqual([]);

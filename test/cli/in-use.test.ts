@@ -2,17 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream, openSync, constants } from 'node:fs';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CliLab, isBuilt, resultOf } from '../support/cli-lab.ts';
+import { CliLab, resultOf } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
 import { makeFifo } from '../support/special-files.ts';
 
-const built = isBuilt();
 /** More than a FIFO holds, so that whoever writes it is not done before somebody reads. */
 const large = fixtureLayer({ noise: randomBytes(256 * 1024).toString('base64') });
 const image = fixtureImage([large], { names: ['app:1'] });
 const id = image.configDigest.slice('sha256:'.length);
 
-describe.skipIf(!built)('an image that another process exports', () => {
+describe('an image that another process exports', () => {
   let lab: CliLab;
   beforeAll(async () => {
     lab = new CliLab();
