@@ -1,13 +1,13 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createReadStream, openSync, constants } from 'node:fs';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliLab, resultOf } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
 import { makeFifo } from '../support/special-files.ts';
 
-/** More than a FIFO holds, so that whoever writes it is not done before somebody reads. */
-const large = fixtureLayer({ noise: randomBytes(256 * 1024).toString('base64') });
+/** More than FIFOs and pipes hold, so that whoever writes it is not done before somebody reads. */
+const large = fixtureLayer({ noise: randomBytes(1024 * 1024).toString('base64') });
 const image = fixtureImage([large], { names: ['app:1'] });
 const id = image.configDigest.slice('sha256:'.length);
 
@@ -22,8 +22,7 @@ describe('an image that another process exports', () => {
 
   it('is refused to rm, which changes nothing, and goes when the export has ended', async () => {
     makeFifo(lab.path('fifo'));
-    const reader = createReadStream('', { fd: openSync(lab.path('fifo'), constants.O_RDONLY | constants.O_NONBLOCK) });
-    reader.pause();
+    const reader = spawn('cat', [lab.path('fifo')], { stdio: ['ignore', 'pipe', 'inherit'] }).stdout;
     const exporting = lab.start(['export', 'app:1', '--to', `docker-archive:${lab.path('fifo')}`]);
     const exported = resultOf(exporting);
     await once(reader, 'readable');
