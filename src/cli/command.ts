@@ -45,7 +45,7 @@ export type Parsed = { is: 'request'; request: Request } | { is: 'answered' } | 
 /** Parses the arguments. Only the file of the verb that is meant is loaded. */
 export async function parseCommand(args: readonly string[], verbName: string | null, texts: Texts): Promise<Parsed> {
   const requests: Request[] = [];
-  const program = newProgram(texts);
+  const program = newProgram(texts, verbName !== null && Object.hasOwn(VERBS, verbName) ? VERBS[verbName]!.own : []);
   for (const [name, entry] of Object.entries(VERBS)) {
     const command = program.command(name).summary(entry.summary).description(sentence(entry.summary));
     if (name !== verbName && !(verbName === 'help' && args.includes(name))) continue;
@@ -72,7 +72,8 @@ function usageError(error: CommanderError): EngineError {
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
-function newProgram(texts: Texts): Command {
+/** `without`: options that are left to the verb. */
+function newProgram(texts: Texts, without: readonly string[] = []): Command {
   const program = new Command('layermill')
     .description('Moves container images between archives, layouts and its own store, with worker threads.')
     .usage('[options] <command> [arguments]')
@@ -94,7 +95,7 @@ function newProgram(texts: Texts): Command {
         ),
     })
     .showHelpAfterError('  `layermill --help` lists the commands; `layermill COMMAND --help` shows how one is used');
-  for (const option of globalOptions()) program.addOption(option);
+  for (const option of globalOptions()) if (!without.includes(option.long!)) program.addOption(option);
   return program.addHelpText('after', OUTRO);
 }
 

@@ -23,6 +23,7 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   DRIVERS_AMBIGUOUS: 'say which one with --driver',
   DRIVER_MOUNT_UNAVAILABLE: '`layermill unpack NAME DIR` writes the tree without mounting',
   MANIFEST_NOT_PRESERVED: 'nothing was written; without --preserve-digests it is exported with a new manifest',
+  RESULTS_DIFFER: 'no time counts; --format json has both digests, and the same command with --rounds 1 tries again',
   LIMIT_EXCEEDED:
     'limits of layers can be raised under `limits` in a file given with --config, if you trust this source',
   DIGEST_MISMATCH: 'the source is damaged or was changed; fetch it again',

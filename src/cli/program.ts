@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
-import { packageDirectory } from '../config/defaults.ts';
+import { packageVersion } from '../config/defaults.ts';
 import { asEngineError } from '../errors/wire.ts';
 import { type GlobalOptions, type Request, parseCommand } from './command.ts';
 import type { EarlyPool } from './early-pool.ts';
@@ -35,7 +34,7 @@ export async function runProgram(
   process.on('uncaughtException', (thrown) => process.exit(failed(thrown)));
   try {
     const parsed = await parseCommand(args, early.verb, {
-      version: version(),
+      version: packageVersion(),
       out: (text) => out.line(text.trimEnd()),
       err: (text) => tell(text.trimEnd()),
     });
@@ -103,10 +102,3 @@ async function settingsOf(globals: GlobalOptions): Promise<Settings> {
 
 const given = (options: Record<string, string | undefined>): object =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-
-function version(): string {
-  const { version: text } = JSON.parse(readFileSync(`${packageDirectory()}package.json`, 'utf8')) as {
-    version: string;
-  };
-  return text;
-}

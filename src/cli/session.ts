@@ -89,7 +89,8 @@ async function open(
   return openEngine(settings, options);
 }
 
-function progressStyle({ progress }: Settings, terminal: boolean): ProgressStyle {
+/** How progress is shown: `auto` looks at whether a person sees it. */
+export function progressStyle({ progress }: Settings, terminal: boolean): ProgressStyle {
   if (progress !== 'auto') return progress;
   return terminal && process.env['TERM'] !== 'dumb' ? 'bar' : 'plain';
 }

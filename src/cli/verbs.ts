@@ -4,6 +4,8 @@ export interface VerbEntry {
   summary: string;
   /** It works on layers: the threads may start before anything else is loaded. */
   threads: boolean;
+  /** Options of every command that mean something else here, and are defined by the verb. */
+  own?: readonly string[];
   load: () => Promise<Verb>;
 }
 
@@ -41,4 +43,8 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     'prepare the mount points of a container in a directory',
     async () => (await import('./commands/init-layer.ts')).verb,
   ),
+  bench: {
+    ...light('measure this machine, beside other tools', async () => (await import('./commands/bench.ts')).verb),
+    own: ['--json', '--threads', '--driver', '--durability', '--config'],
+  },
 };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -6,6 +7,12 @@ import { join } from 'node:path';
 export function packageDirectory(): string {
   const up = import.meta.url.endsWith('.ts') ? '../../' : '../../../';
   return fileURLToPath(new URL(up, import.meta.url));
+}
+
+/** The version of this layermill. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageDirectory(), 'package.json'), 'utf8')) as { version: string };
+  return version;
 }
 
 /** Where `default.json` and the profiles are. */

@@ -54,6 +54,7 @@ export interface ErrorDetails {
   DIFF_ID_MISMATCH: { expected: string; actual: string; layer?: number };
   SIZE_MISMATCH: { what: string; expected: number; actual: number };
   MANIFEST_NOT_PRESERVED: { name: string; reason: string };
+  RESULTS_DIFFER: { what: string; expected: string; actual: string };
 
   // Archive: the bytes of a layer, an archive or an image's JSON are malformed
   TAR_INVALID: { offset: number; entry?: string };
@@ -137,6 +138,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DIFF_ID_MISMATCH: 'Integrity',
   SIZE_MISMATCH: 'Integrity',
   MANIFEST_NOT_PRESERVED: 'Integrity',
+  RESULTS_DIFFER: 'Integrity',
   TAR_INVALID: 'Archive',
   TAR_TRUNCATED: 'Archive',
   ENTRY_OUTSIDE_ROOT: 'Archive',
