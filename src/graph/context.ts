@@ -9,6 +9,7 @@ import type { Durability } from './durability.ts';
 import type { Family } from './family.ts';
 import type { ImageStore } from './image-store.ts';
 import type { IndexStore } from './indexes.ts';
+import type { ParentIndex } from './parent-index.ts';
 import type { Retained } from './retained.ts';
 import type { StoreLock } from './store-lock.ts';
 
@@ -18,6 +19,7 @@ export interface GraphContext {
   driver: Driver;
   pool: TaskPool;
   store: ImageStore;
+  parents: ParentIndex;
   family: Family;
   blobs: BlobStore;
   indexes: IndexStore;

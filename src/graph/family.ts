@@ -8,6 +8,7 @@ import { TruncIndex } from '../identity/trunc-index.ts';
 import { generationOf } from './generation.ts';
 import type { Image } from './image.ts';
 import { JSON_FILE, type ImageStore } from './image-store.ts';
+import type { ParentIndex } from './parent-index.ts';
 import type { StoreLock } from './store-lock.ts';
 
 /** An image that is there and cannot be used. */
@@ -18,6 +19,7 @@ interface BrokenImageReport {
 
 export interface FamilyParts {
   store: ImageStore;
+  parents: ParentIndex;
   driver: Driver;
   lock: StoreLock;
   onBroken: (report: BrokenImageReport) => void;
@@ -28,7 +30,7 @@ const REBUILD_FROM = 64;
 
 /**
  * Which images there are, and who is whose parent, in memory. An image is there when its directory in the graph is and
- * the driver has its layer; directories of another driver's images are ignored. Parents are read when they are first
+ * the driver has its layer; directories of another driver's images are ignored. Parents are found out when they are first
  * asked for, so that opening a large store and looking up one image reads no JSON but that one's.
  */
 export class Family {
@@ -76,7 +78,9 @@ export class Family {
   image(id: string): Image | undefined {
     if (!this.has(id)) return undefined;
     try {
-      return this.#parts.store.load(id);
+      const image = this.#parts.store.load(id);
+      if (this.#parents !== null && this.#parents.get(id) !== image.parent) this.#relate(id, image.parent);
+      return image;
     } catch (error) {
       this.#report(id, error);
       return undefined;
@@ -161,18 +165,23 @@ export class Family {
   #relations(): void {
     if (this.#parents !== null) return;
     this.#parents = new Map();
-    for (const id of this.#index) this.#relateFromFiles(id);
+    this.#parts.parents.tell(
+      this.#index,
+      (id, parent) => this.#relate(id, parent),
+      (id, error) => this.#report(id, error),
+    );
   }
 
   #relateFromFiles(id: string): void {
     try {
-      this.#relate(id, this.#parts.store.parentOf(id));
+      this.#relate(id, this.#parts.store.parentOf(id).parent);
     } catch (error) {
       this.#report(id, error);
     }
   }
 
   #relate(id: string, parent: string): void {
+    this.#unrelate(id);
     this.#parents!.set(id, parent);
     if (parent === '') return;
     const siblings = this.#children.get(parent);

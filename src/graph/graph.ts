@@ -321,6 +321,7 @@ export class Graph implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    await this.#context.parents.close();
     await this.driver.close();
   }
 

@@ -43,7 +43,7 @@ export class ImageStore {
   }
 
   imageRoot(id: string): string {
-    return join(this.root, id);
+    return `${this.root}/${id}`;
   }
 
   /** A new directory below `_tmp`, locked while it is in use; elsewhere when nothing may be written here. */
@@ -75,12 +75,13 @@ export class ImageStore {
    * CHAIN_INVALID when its files are damaged.
    */
   load(id: string): Image {
-    return { ...this.#describe(id), size: this.#size(id) };
+    return { ...this.#describe(id).image, size: this.#size(id) };
   }
 
   /** The parent of an image, empty for a base: half of the files that `load` reads. Throws as `load` does. */
-  parentOf(id: string): string {
-    return this.#describe(id).parent;
+  parentOf(id: string): SaidParent {
+    const { image, inJson } = this.#describe(id);
+    return { parent: image.parent, inJson };
   }
 
   rawJson(id: string): Promise<Buffer> {
@@ -137,7 +138,7 @@ export class ImageStore {
     }
   }
 
-  #describe(id: string): Image {
+  #describe(id: string): { image: Image; inJson: boolean } {
     const raw = this.#read(id, JSON_FILE);
     // From 1.8.3 on Docker may leave the id out, and says the parent in other places.
     const { id: said, parent: saidParent, ...image } = decodeImageJson(raw);
@@ -145,9 +146,10 @@ export class ImageStore {
       const shown = JSON.stringify(said.slice(0, 100));
       throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${shown}`, { id });
     }
-    const parent = saidParent === '' || said === '' ? this.#laterParent(id, raw, saidParent) : saidParent;
+    const derived = saidParent === '' || said === '' ? decodeParentId(raw) : null;
+    const parent = derived === null ? saidParent : this.#laterParent(id, derived, saidParent);
     if (parent !== '') validateImageId(parent);
-    return { id, parent, ...image };
+    return { image: { id, parent, ...image }, inJson: derived === null };
   }
 
   #read(id: string, file: string): Buffer {
@@ -160,9 +162,7 @@ export class ImageStore {
   }
 
   /** Where the JSON has a parent derived from content, a file beside it tells the real one if that differs. */
-  #laterParent(id: string, raw: Buffer, said: string): string {
-    const derived = decodeParentId(raw);
-    if (derived === null) return said;
+  #laterParent(id: string, derived: string, said: string): string {
     const real = readText(join(this.imageRoot(id), PARENT_FILE))?.trim() ?? '';
     return real !== '' ? real : said !== '' ? said : derived;
   }
@@ -171,6 +171,12 @@ export class ImageStore {
     const text = readText(join(this.imageRoot(id), SIZE_FILE));
     return text === null ? -1 : decodeLayerSize(text);
   }
+}
+
+/** Whose child an image is; `inJson` when nothing but its JSON decides that. */
+export interface SaidParent {
+  parent: string;
+  inJson: boolean;
 }
 
 /** The metadata of an image to be. */

@@ -14,6 +14,7 @@ import type { Durability } from './durability.ts';
 import { Family } from './family.ts';
 import { ImageStore } from './image-store.ts';
 import { IndexStore } from './indexes.ts';
+import { INDEX_FILE, ParentIndex } from './parent-index.ts';
 import { recover } from './recover.ts';
 import { Retained } from './retained.ts';
 import { StoreLock } from './store-lock.ts';
@@ -67,7 +68,8 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
     timeoutMs: options.lockTimeoutMs ?? 30_000,
     onWait: options.onWait,
   });
-  const family = new Family({ store, driver, lock, onBroken: options.onBroken ?? (() => {}) });
+  const parents = new ParentIndex(join(storeRoot, INDEX_FILE), store, readOnly);
+  const family = new Family({ store, parents, driver, lock, onBroken: options.onBroken ?? (() => {}) });
   const blobs = new BlobStore(storeRoot);
   const retained = new Retained((id, mode) => store.lock(id, mode));
   const context: GraphContext = {
@@ -75,6 +77,7 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
     driver,
     pool,
     store,
+    parents,
     family,
     blobs,
     indexes: new IndexStore(storeRoot),
