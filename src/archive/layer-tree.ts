@@ -175,8 +175,13 @@ export class LayerTree {
   /** A directory of the layers below keeps its time although its content changes, and counts as needed from now on. */
   #entering(path: Bytes, stat: Stat): void {
     if (this.#own === null) return;
-    if (!this.#times.has(path)) this.#times.set(path, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
+    this.#keepTime(path, stat);
     for (let at = path; at !== '' && !this.#own.has(at); at = splitPath(at).dir) this.#own.add(at);
+  }
+
+  /** A directory gets the time back that it had before its content changed, unless an entry says otherwise. */
+  #keepTime(path: Bytes, stat: Stat): void {
+    if (!this.#times.has(path)) this.#times.set(path, { sec: stat.mtimeSec, nsec: stat.mtimeNsec });
   }
 
   /**
@@ -271,7 +276,10 @@ export class LayerTree {
     if (isDirectory(stat)) {
       const child = check(this.#system.openDir(dir, name, 'refuse'), 'open', this.#at(path));
       const empty = this.#removeAllAndClose(child, path, keepOwn);
-      if (keepOwn && (own || !empty)) return false;
+      if (keepOwn && (own || !empty)) {
+        this.#keepTime(path, stat);
+        return false;
+      }
       check(this.#system.rmdir(dir, name), 'rmdir', this.#at(path));
       this.#times.delete(path);
     } else {

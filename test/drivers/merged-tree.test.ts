@@ -39,6 +39,14 @@ const STACKS: Record<string, Buffer[][]> = {
     [dir('d/'), file('d/low', ''), file('f', '')],
     [file('.wh..wh..opq'), dir('d/'), file('d/up', '')],
   ],
+  'fills a directory that it does not describe, then hides what was in it': [
+    [dir('d/', { mtime: 5 }), file('d/low', ''), dir('d/sub/', { mtime: 6 }), file('d/sub/low', '')],
+    [file('d/sub/up', ''), file('.wh.d')],
+  ],
+  'fills a directory that it does not describe, then hides everything': [
+    [dir('d/', { mtime: 5 }), file('d/low', ''), dir('d/sub/', { mtime: 6 }), file('d/sub/low', '')],
+    [file('d/sub/up', ''), file('.wh..wh..opq')],
+  ],
   'puts one type in the place of another': [
     [dir('dir/'), file('dir/file', ''), file('file', ''), symlink('link', 'dir')],
     [file('dir', 'now a file'), dir('file/'), file('file/inside', ''), dir('link/'), file('link/inside', '')],
