@@ -190,7 +190,8 @@ export class LayerTree {
    */
   #walk(path: Bytes, make?: Time): Place | null {
     const rest = path.split('/').reverse();
-    let at: Place = { path: '', lowerVisible: true };
+    const root: Place = { path: '', lowerVisible: !this.#rootOpaque };
+    let at = root;
     let links = 0;
     while (rest.length > 0) {
       const name = rest.pop()!;
@@ -206,7 +207,7 @@ export class LayerTree {
         continue;
       }
       if (++links > MAX_LINKS) throw tooManyLinks(path);
-      if (step.startsWith('/')) at = { path: '', lowerVisible: true };
+      if (step.startsWith('/')) at = root;
       rest.push(...step.split('/').reverse());
     }
     return at;

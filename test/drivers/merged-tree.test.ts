@@ -47,6 +47,10 @@ const STACKS: Record<string, Buffer[][]> = {
     [dir('d/', { mtime: 5 }), file('d/low', ''), dir('d/sub/', { mtime: 6 }), file('d/sub/low', '')],
     [file('d/sub/up', ''), file('.wh..wh..opq')],
   ],
+  'hides everything, then implies a directory that was there': [
+    [dir('d/', { mode: 0o700, mtime: 5 }), file('d/low', '')],
+    [file('.wh..wh..opq'), file('d/up', '', { mtime: 9 })],
+  ],
   'puts one type in the place of another': [
     [dir('dir/'), file('dir/file', ''), file('file', ''), symlink('link', 'dir')],
     [file('dir', 'now a file'), dir('file/'), file('file/inside', ''), dir('link/'), file('link/inside', '')],
