@@ -37,6 +37,13 @@ export class NeedsLower extends Error {
   }
 }
 
+/** An inode that a hard link can name. */
+interface LinkTarget {
+  parent: OpenDir;
+  name: Bytes;
+  stat: Stat;
+}
+
 /** Where a walk through a path ended, and whether the layers below are visible there. */
 interface Place {
   path: Bytes;
@@ -141,21 +148,29 @@ export class LayerTree {
    * The directory and name of an existing inode to link to, or null. In an overlay layer a file that only the layers
    * below have is copied up first.
    */
-  linkTarget(path: Bytes, time: Time): { parent: OpenDir; name: Bytes; stat: Stat } | null {
+  linkTarget(path: Bytes, time: Time): LinkTarget | null {
     const { dir, base } = splitPath(path);
     const opened = this.#dirs.get(dir);
-    if (typeof opened !== 'number') {
-      const stat = this.#system.lstat(opened.dir, base);
-      if (typeof stat !== 'number') return this.#isWhiteout(stat) ? null : { parent: opened, name: base, stat };
-    }
+    const own = this.#entryIn(opened, base);
+    if (own !== null) return this.#isWhiteout(own.stat) ? null : own;
     if (!this.#isOverlayAboveOthers()) return null;
     const place = this.#walk(dir);
-    if (place === null || !place.lowerVisible) return null;
+    if (place === null) return null;
+    // A link of the layers below may lead back to a directory of this layer.
+    const found = this.#entryIn(this.#dirs.getStraight(place.path), base);
+    if (found !== null) return this.#isWhiteout(found.stat) ? null : found;
+    if (!place.lowerVisible) return null;
     const source = this.#findBelow(join(place.path, base), path);
     if (source === null || isDirectory(source.stat)) return null;
     const parent = this.openParent(dir, time);
     copyFileUp(this.#system, source, parent.dir, base, this.#options.privileged);
     return { parent, name: base, stat: source.stat };
+  }
+
+  #entryIn(parent: OpenDir | number, name: Bytes): LinkTarget | null {
+    if (typeof parent === 'number') return null;
+    const stat = this.#system.lstat(parent.dir, name);
+    return typeof stat === 'number' ? null : { parent, name, stat };
   }
 
   /** Puts right what can only be put right at the end: an opaque root, and the times of directories. */

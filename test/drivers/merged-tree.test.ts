@@ -60,6 +60,10 @@ const STACKS: Record<string, Buffer[][]> = {
     [dir('bin/'), file('bin/tool', 'tool', { mode: 0o755, mtime: 9 })],
     [hardlink('bin/alias', 'bin/tool')],
   ],
+  'links to its own file through a link of a layer below': [
+    [dir('a/'), file('a/f', 'low'), file('a/g', 'low'), symlink('l', 'a')],
+    [dir('a/'), file('a/f', 'up'), hardlink('h', 'l/f')],
+  ],
   'describes the root': [
     [dir('./', { mode: 0o711, mtime: 5 }), file('one', '')],
     [file('two', '')],
