@@ -30,9 +30,12 @@ const LEVELS: Record<Implementation, { default: number; least: number; most: num
   zstd: { default: 3, least: 1, most: 22 },
 };
 
+const WRITTEN: readonly OutputCompression[] = ['none', 'gzip', 'zstd'];
+
 /**
  * The profile of what a person asked for. `reproducible` gives up speed where bytes would otherwise depend on the
- * machine: zstd's never do. Throws INVALID_ARGUMENT for a level that the compression does not have.
+ * machine: zstd's never do. Throws INVALID_ARGUMENT for a level that the compression does not have, and for what is
+ * never written (a caller in JavaScript may ask for anything).
  */
 export function profileFor(wanted: {
   compression: OutputCompression;
@@ -41,7 +44,7 @@ export function profileFor(wanted: {
 }): CompressionProfile {
   const { compression, reproducible = false } = wanted;
   const implementation = compression === 'gzip' ? (reproducible ? 'pako' : 'zlib') : compression;
-  if (!Object.hasOwn(LEVELS, implementation)) {
+  if (!WRITTEN.includes(compression)) {
     const message = `layers are written with none, gzip or zstd, not ${JSON.stringify(compression)}`;
     throw engineError('INVALID_ARGUMENT', message, { argument: 'compression', value: String(compression) });
   }

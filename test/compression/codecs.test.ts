@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decoderFor, profileFor } from '../../src/compression/codecs.ts';
+import type { OutputCompression } from '../../src/compression/codec.ts';
 import { encoderSuite, streamSuite } from '../suites/codec.ts';
 import { codeOf, WIDE } from '../support/pack.ts';
 
@@ -34,6 +35,15 @@ describe('profileFor', () => {
   ] as const)('refuses %s level %d', (compression, level) => {
     expect(codeOf(() => profileFor({ compression, level }))).toBe('INVALID_ARGUMENT');
   });
+});
+
+test.each([
+  ['TestCompressStreamXzUnsuported', 'xz'],
+  ['TestCompressStreamBzip2Unsupported', 'bzip2'],
+  ['TestCompressStreamInvalid', 'toString'],
+  ['TestCompressStreamInvalid: the name of an implementation', 'zlib'],
+])('%s', (_, compression) => {
+  expect(codeOf(() => profileFor({ compression: compression as OutputCompression }))).toBe('INVALID_ARGUMENT');
 });
 
 test('xz and bzip2 have no decoder in a thread', () => {
