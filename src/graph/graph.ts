@@ -5,6 +5,7 @@ import type { Driver } from '../drivers/driver.ts';
 import { requireText } from '../errors/arguments.ts';
 import { hasCode } from '../errors/kinds.ts';
 import type { Digest } from '../identity/digest.ts';
+import { validateImageId } from '../identity/image-id.ts';
 import type { ModernImage } from '../image/image-source.ts';
 import type { V1Image } from '../image/v1-compat.ts';
 import { abortable, throwIfAborted } from '../streams/abort.ts';
@@ -252,22 +253,22 @@ export class Graph implements AsyncDisposable {
   }
 
   /** The JSON of an image, byte for byte. */
-  rawJson(id: string): Promise<Buffer> {
-    return this.#context.store.rawJson(id);
+  async rawJson(id: string): Promise<Buffer> {
+    return this.#context.store.rawJson(validateImageId(id));
   }
 
   /** The config of a content-addressed image, byte for byte; null for others. */
-  configOf(id: string): Promise<Buffer | null> {
-    return this.#context.store.config(id);
+  async configOf(id: string): Promise<Buffer | null> {
+    return this.#context.store.config(validateImageId(id));
   }
 
   /** The manifest that came with an image, byte for byte. */
-  manifestOf(id: string): Promise<Buffer | null> {
-    return this.#context.store.manifest(id);
+  async manifestOf(id: string): Promise<Buffer | null> {
+    return this.#context.store.manifest(validateImageId(id));
   }
 
-  infoOf(id: string): Promise<LayerInfo | null> {
-    return this.#context.store.info(id);
+  async infoOf(id: string): Promise<LayerInfo | null> {
+    return this.#context.store.info(validateImageId(id));
   }
 
   get blobs(): BlobStore {

@@ -144,6 +144,13 @@ describe.each(['vfs', 'overlay2'])('on %s', (driverName) => {
     },
   );
 
+  test.each(['', 'foo', '../foo', '_tmp', `sha256:${ID}`])('what is asked of the id %j reads no file', async (id) => {
+    for (const name of ['json', 'config', 'manifest', 'layer.json']) writeFileSync(join(store.root, name), '{}');
+    const { graph } = store;
+    const asked = [graph.rawJson(id), graph.configOf(id), graph.manifestOf(id), graph.infoOf(id)];
+    expect(await Promise.all(asked.map(codeOf))).toEqual(Array(4).fill('INVALID_ID'));
+  });
+
   test('a missing parent, a self-parent and a JSON of another image are errors before any work', async () => {
     const run = vi.spyOn(store.pool, 'run');
     const stream = new PassThrough();
