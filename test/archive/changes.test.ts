@@ -58,14 +58,14 @@ const SAMPLE: TreeSpec = Object.fromEntries([
 ]);
 
 describe('two trees', () => {
-  it('that are copies of one another show no change', () => {
+  it('TestChangesDirsEmpty: that are copies of one another show no change', () => {
     using scratch = new Scratch();
     const older = scratch.tree('older', SAMPLE);
     execFileSync('cp', ['-a', older, scratch.path('copy')]);
     expect(texts(scratch.path('copy'), older)).toEqual([]);
   });
 
-  it('show what was done to one of them', () => {
+  it('TestChangesDirsMutated: show what was done to one of them', () => {
     const mutate = (dir: string): void => {
       rmSync(join(dir, 'dir1'), { recursive: true });
       rmSync(join(dir, 'dir2'), { recursive: true });
@@ -111,6 +111,18 @@ describe('two trees', () => {
         rmSync(join(dir, 'e/f'));
       }),
     ).toEqual(['C /a', 'C /a/b', 'C /a/b/c', 'C /a/b/c/f', 'C /a/b/c/g', 'C /e', 'D /e/f']);
+  });
+
+  it('TestChangesWithChangesGH13590: a new file is seen though its directory kept its time', () => {
+    const deep = { 'a/b/c/f': 'old' };
+    const added = difference(deep, (dir) => {
+      addTo(dir, { 'a/b/c/new': '' });
+      utimesSync(join(dir, 'a/b/c'), 1_000_000_000, 1_000_000_000);
+    });
+    expect(added).toEqual(['C /a', 'C /a/b', 'C /a/b/c', 'A /a/b/c/new']);
+    // The directories on the way are named here as well, where the original named the file alone.
+    const modified = difference(deep, (dir) => writeFileSync(join(dir, 'a/b/c/f'), 'other'));
+    expect(modified).toEqual(['C /a', 'C /a/b', 'C /a/b/c', 'C /a/b/c/f']);
   });
 
   it('list all of a tree when there is nothing to compare it to, but never its root', () => {
@@ -317,14 +329,37 @@ describe('against a stack of overlay layers', () => {
 describe('the size of a layer', () => {
   const size = (newer: string, ...lowers: string[]): number => layerSize(system, { style: 'full', dir: newer, lowers });
 
-  it('counts nothing for no changes and for removals', () => {
+  it('TestChangesSizeWithNoChanges', () => {
     using scratch = new Scratch();
     const older = scratch.tree('older', { f: '1234567', g: 'x' });
     expect(size(older, older)).toBe(0);
+  });
+
+  it('TestChangesSizeWithOnlyDeleteChanges', () => {
+    using scratch = new Scratch();
+    const older = scratch.tree('older', { f: '1234567', g: 'x' });
     expect(size(scratch.tree('newer', { g: 'x' }), older)).toBe(0);
   });
 
-  it('counts what is new or different, files and the text of links, no directories, and each inode once', () => {
+  it('TestChangesSize: what is new and what is different, no directories', () => {
+    using scratch = new Scratch();
+    const older = scratch.tree('older', { 'd/changed': '1', same: '1234567' });
+    expect(size(scratch.tree('newer', { 'd/changed': '123', 'd/new': 'abc', same: '1234567' }), older)).toBe(3 + 3);
+  });
+
+  it.each<[string, TreeSpec, number]>([
+    ['TestSizeEmpty', {}, 0],
+    ['TestSizeEmptyFile', { file: '' }, 0],
+    ['TestSizeNonemptyFile', { file: 'hello' }, 5],
+    ['TestSizeNestedDirectoryEmpty', { nested: null }, 0],
+    ['TestSizeFileAndNestedDirectoryEmpty', { nested: null, file: 'hello!' }, 6],
+    ['TestSizeFileAndNestedDirectoryNonempty', { file: 'hello!', 'nested/file': 'world!' }, 12],
+  ])('%s', (_, spec, bytes) => {
+    using scratch = new Scratch();
+    expect(size(scratch.tree('tree', spec))).toBe(bytes);
+  });
+
+  it('TestChangesSizeWithHardlinks: each inode counts once, the text of links too', () => {
     using scratch = new Scratch();
     const names = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`d/${i}`, i === 0 ? 'abc' : '= d/0']));
     const newer = scratch.tree('newer', { ...names, 'e/f': '123', l: '-> four' });

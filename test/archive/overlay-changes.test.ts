@@ -23,6 +23,23 @@ function texts(dir: string): string[] {
 }
 
 describe('the directory of an overlay layer', () => {
+  it('TestChangesWithNoChanges', () => {
+    expect(texts(scratch.tree('layer', {}))).toEqual([]);
+  });
+
+  it('TestChangesWithChanges', () => {
+    const dir = scratch.tree('layer', { 'dir1/file1-1': 'modified', 'dir1/subfolder/newFile': '' });
+    marks.whiteout(join(dir, 'dir1'), 'file1-2');
+    // An overlay does not tell new from changed: both are written as what is there now.
+    expect(texts(dir)).toEqual([
+      'C /dir1',
+      'D /dir1/file1-2',
+      'C /dir1/file1-1',
+      'C /dir1/subfolder',
+      'C /dir1/subfolder/newFile',
+    ]);
+  });
+
   it('shows removals before the rest, whatever their names', () => {
     const dir = scratch.tree('layer', { 'd/a': '', 'd/b': '', f: '' });
     marks.whiteout(join(dir, 'd'), 'z');

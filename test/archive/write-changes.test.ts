@@ -165,6 +165,20 @@ describe('hard links', () => {
     expect(write(found.toReversed())).toEqual(['c file 4', 'b hardlink 0 c', 'a hardlink 0 c']);
   });
 
+  it('TestHardLinkOrder: the order of making the names says nothing', () => {
+    const names = Array.from({ length: 20 }, (_, at) => `name-${at}`);
+    const headers = (root: string, order: string[]): string[] => {
+      const [first, ...others] = order as [string, ...string[]];
+      return readTar(
+        ofTree(
+          scratch.tree(root, Object.fromEntries([[first, 'data'], ...others.map((name) => [name, `= ${first}`])])),
+          null,
+        ),
+      ).map(shown);
+    };
+    expect(headers('descending', names.toReversed())).toEqual(headers('ascending', names));
+  });
+
   it('are links between links, and between empty files, too', () => {
     const tree = scratch.tree('t', { a: '', b: '= a', l: '-> a' });
     execFileSync('ln', ['-P', join(tree, 'l'), join(tree, 'm')]);
@@ -381,7 +395,7 @@ describe('the changes between two trees, applied to the older, make the newer', 
     return { older, newer };
   }
 
-  it.each(['full', 'overlay'] as const)('on %s layers', (style) => {
+  it.each(['full', 'overlay'] as const)('TestApplyLayer: on %s layers', (style) => {
     const { older, newer } = mutated();
     const lab = new LayerLab(style);
     try {

@@ -11,6 +11,10 @@ import { installed, NO_LIMITS, sample, sha256 } from '../support/packed.ts';
 
 const TEXT = sample(100_000);
 const DICTIONARY_1536_MIB = 37;
+const EMPTY_STREAM = {
+  xz: 'TestDecompressStreamXz: an empty stream is an empty file',
+  bzip2: 'TestDecompressStreamBzip2: an empty stream is an empty file',
+};
 
 describe.each(['xz', 'bzip2'] as const)('%s', (compression) => {
   const program = installed(compression);
@@ -71,7 +75,7 @@ describe.each(['xz', 'bzip2'] as const)('%s', (compression) => {
     expect(await unpack(Buffer.concat([packed, packed]))).toEqual({ size: 2 * TEXT.length });
   });
 
-  test('an empty stream is an empty file', async () => {
+  test(EMPTY_STREAM[compression], async () => {
     expect(await unpack(pack(Buffer.alloc(0)))).toEqual({ size: 0 });
     expect(fs.statSync(to).size).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32, deflateRawSync, gunzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { profileFor } from '../../src/compression/codecs.ts';
 import { codeOf, pack, sampleBytes, unpack } from '../support/pack.ts';
@@ -41,6 +41,10 @@ describe('a gzip stream that layermill writes', () => {
 });
 
 describe('a gzip stream that layermill reads', () => {
+  test('TestDecompressStreamGzip: an empty stream is no bytes', () => {
+    expect(unpack('gzip', gzipSync(zeros(0)))).toEqual(zeros(0));
+  });
+
   test('may have extra fields, a name, a comment and a header checksum', () => {
     const extra = Buffer.concat([Buffer.from([0xff, 0xff]), zeros(65535)]);
     const name = Buffer.from('name\0');

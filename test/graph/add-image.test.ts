@@ -73,7 +73,7 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     expect(await codeOf(store.graph.tempLayerArchive(headOf(image)))).toBe('INVALID_ARGUMENT');
   });
 
-  test('images share equal chains, and images that differ in their config alone share every layer', async () => {
+  test('TestRegisterExistingLayer: images share equal chains, and images that differ in their config alone share every layer', async () => {
     const first = fixtureImage([base, middle]);
     const second = fixtureImage([base, middle], { config: { author: 'somebody else' } });
     const third = fixtureImage([base, top]);

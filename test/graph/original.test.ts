@@ -1,10 +1,14 @@
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { generateRandomId, truncateId, validateImageId } from '../../src/identity/image-id.ts';
 import type { Graph } from '../../src/graph/graph.ts';
+import { fixtureImage, fixtureLayer } from '../support/image-fixture.ts';
+import { imageDirectory, modernImage } from '../support/modern-image.ts';
 import { openTestStore, type TestStore } from '../support/test-store.ts';
-import { entry, tar } from '../support/tar-fixture.ts';
+import { entry, file, tar } from '../support/tar-fixture.ts';
 
 /** The archive of the graph package's own tests: absolute names, mode 0, times of the epoch. */
 const FIXTURE = tar(
@@ -113,5 +117,46 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     const heads: string[] = [];
     for await (const image of graph.heads()) heads.push(image.id);
     expect(heads).toEqual([...children].sort());
+  });
+
+  test('TestLayerSize', async () => {
+    const [parent, id] = [generateRandomId(), generateRandomId()];
+    await graph.register({ id: parent }, Readable.from([tar([file('file', 'Hello world!\n')])]));
+    await graph.register({ id, parent }, Readable.from([tar([file('other', 'Hello world!!\n')])]));
+    expect(graph.history(id).map(({ size }) => size)).toEqual([14, 13]);
+  });
+
+  test('TestEmptyLayer', async () => {
+    const id = generateRandomId();
+    expect((await graph.register({ id }, null)).size).toBe(0);
+    expect(await graph.infoOf(id)).toMatchObject({
+      diffId: 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
+      tarSize: 1024,
+    });
+    expect(await buffer((await graph.tempLayerArchive(id)).stream())).toEqual(Buffer.alloc(1024));
+  });
+
+  test('TestTarStreamStability: what else comes into the directory is not in the tar', async () => {
+    const id = generateRandomId();
+    await graph.register({ id }, layer());
+    const { dir } = await graph.driver.mount(id, null);
+    writeFileSync(`${dir}/etc/extra`, 'not of the layer');
+    writeFileSync(`${dir}/extra`, 'not of the layer');
+    expect((await buffer((await graph.tempLayerArchive(id)).stream())).equals(FIXTURE)).toBe(true);
+  });
+
+  test('TestFSGetSet: the config of an image is kept as it is, under the hash of its bytes', async () => {
+    const dir = imageDirectory();
+    try {
+      const image = fixtureImage([fixtureLayer({ f: 'x' })]);
+      const { id } = await graph.addImage(modernImage(dir, image), { blobs: 'keep' });
+      expect(id).toBe(createHash('sha256').update(image.config).digest('hex'));
+      expect((await graph.configOf(id))?.equals(image.config)).toBe(true);
+      expect(await graph.configOf(generateRandomId())).toBeNull();
+      const other = { ...modernImage(dir, image), config: Buffer.from('{}') };
+      await expect(graph.addImage(other, { blobs: 'keep' })).rejects.toMatchObject({ code: 'IMAGE_ID_TAKEN' });
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 });

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -6,6 +7,7 @@ import { finished } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PART_BYTES } from '../../src/compression/codec.ts';
+import { TempArchive } from '../../src/graph/temp-archive.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
 import { StreamFormatter } from '../../src/reporting/stream-formatter.ts';
 import { codeOf } from '../support/code-of.ts';
@@ -165,6 +167,17 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
       },
     );
   });
+});
+
+test('TestTempArchiveCloseMultipleTimes', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'layermill-archive-')), 'hello');
+  writeFileSync(path, 'hello');
+  const digest = sha256Digest('hello');
+  const remove = vi.fn(async () => rmSync(join(path, '..'), { recursive: true }));
+  const archive = new TempArchive({ path, size: 5, digest, diffId: digest, compression: 'none' }, remove);
+  expect(String(await buffer(archive.stream()))).toBe('hello');
+  for (let times = 0; times < 3; times += 1) await archive.close();
+  expect(remove).toHaveBeenCalledTimes(1);
 });
 
 test('a store that is read only makes its archives elsewhere', async () => {
