@@ -12,7 +12,7 @@ const PROCESSES = 4;
 const TAGS = 200;
 
 test.each(['vfs', 'overlay2'])(
-  'four processes that bring images and names at once lose nothing: %s',
+  'four processes, with twenty imports and eight hundred names at once, lose nothing: %s',
   async (driver) => {
     const root = join(mkdtempSync(join(tmpdir(), 'layermill-processes-')), 'store');
     const write = (number: number): Promise<unknown> =>
@@ -24,6 +24,7 @@ test.each(['vfs', 'overlay2'])(
       for (let number = 0; number < PROCESSES; number++) {
         const tags = store.tags.get(`writer-${number}`);
         expect(tags?.size).toBe(TAGS);
+        expect(store.tags.get(`imported-${number}`)?.size).toBe(5);
         for (const id of tags!.values()) ids.add(id);
       }
       expect(ids.size).toBe(5);
@@ -35,6 +36,7 @@ test.each(['vfs', 'overlay2'])(
       // Five heads, five tops, one base that all share.
       expect(readdirSync(store.graph.root)).toHaveLength(5 + 5 + 1 + 1);
       expect(readdirSync(join(root, 'graph/_tmp'))).toEqual([]);
+      expect(readdirSync(join(root, driver, 'tmp'))).toEqual([]);
       await store[Symbol.asyncDispose]();
     } finally {
       rmSync(join(root, '..'), { recursive: true });
