@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { engineError } from '../errors/kinds.ts';
-import { throwIfAborted } from '../streams/abort.ts';
+import { abortable, throwIfAborted } from '../streams/abort.ts';
 import { type Flock, type HeldLock, tryLock } from '../streams/lock-file.ts';
 
 export const LOCK_FILE = 'layermill.lock';
@@ -31,6 +31,9 @@ const STATE_BYTES = 512;
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 25;
 
+/** A timer takes no more than 31 bits of milliseconds; we look again. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Whoever waits longer than this is told for whom; most holders are gone before. */
 const TELL_AFTER_MS = 300;
 
@@ -47,8 +50,11 @@ export class StoreLock {
   readonly #buffer: Buffer = Buffer.alloc(STATE_BYTES);
   /** What was read last, and what it says: every look-up in the store asks for it. */
   #seen: { text: string; state: Partial<LockState> } = { text: '', state: {} };
-  /** In this process one holder at a time. */
-  #tail: Promise<void> = Promise.resolve();
+  /** In this process one holder at a time; settles when nobody is in line. */
+  #tail: Promise<void> | null = null;
+  /** How long this process held the lock so far, and since when it does now. */
+  #heldMs = 0;
+  #heldSince: number | null = null;
 
   constructor(root: string, options: StoreLockOptions) {
     this.#root = root;
@@ -56,23 +62,34 @@ export class StoreLock {
     this.#options = options;
   }
 
-  /** Runs `work` while no other process writes. Throws STORE_LOCKED when the lock does not come free in time. */
+  /**
+   * Runs `work` while no other process writes. Throws STORE_LOCKED when the lock does not come free in time; the time
+   * begins with the call, and does not run while this process itself holds the lock.
+   */
   async exclusive<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    const started = this.#othersClock();
     const before = this.#tail;
     let open: () => void = () => {};
-    this.#tail = new Promise((resolve) => {
+    const mine = new Promise<void>((resolve) => {
       open = resolve;
     });
+    // Whoever comes next waits for those before us too, also when we give up waiting.
+    const tail = before === null ? mine : before.then(() => mine);
+    this.#tail = tail;
     try {
-      await before;
-      const lock = await this.#acquire(signal);
+      if (before !== null) await this.#turn(before, started, signal);
+      const lock = await this.#acquire(started, signal);
+      this.#heldSince = Date.now();
       try {
         return await work();
       } finally {
+        this.#heldMs += Date.now() - this.#heldSince;
+        this.#heldSince = null;
         lock.release();
       }
     } finally {
       open();
+      if (this.#tail === tail) this.#tail = null;
     }
   }
 
@@ -87,8 +104,30 @@ export class StoreLock {
     this.#write({ ...state, [what]: state[what] + 1 });
   }
 
-  async #acquire(signal: AbortSignal | undefined): Promise<HeldLock> {
-    const started = Date.now();
+  /** Waits for those of this process that came before. */
+  async #turn(before: Promise<void>, started: number, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      const left = this.#options.timeoutMs - (this.#othersClock() - started);
+      if (left <= 0) throw this.#locked();
+      const stop = new AbortController();
+      const tooLong = setTimeout(Math.min(left, LONGEST_TIMER_MS), 'too long', { signal: stop.signal }).catch(
+        () => 'stopped',
+      );
+      try {
+        if ((await abortable(Promise.race([before, tooLong]), signal)) !== 'too long') return;
+      } finally {
+        stop.abort();
+      }
+    }
+  }
+
+  /** Milliseconds that pass only while this process does not hold the lock. */
+  #othersClock(): number {
+    const now = Date.now();
+    return now - this.#heldMs - (this.#heldSince === null ? 0 : now - this.#heldSince);
+  }
+
+  async #acquire(started: number, signal: AbortSignal | undefined): Promise<HeldLock> {
     let pause = FIRST_PAUSE_MS;
     for (let told = false; ;) {
       throwIfAborted(signal);
@@ -97,7 +136,7 @@ export class StoreLock {
         this.#write(this.#state());
         return lock;
       }
-      const waited = Date.now() - started;
+      const waited = this.#othersClock() - started;
       if (waited >= this.#options.timeoutMs) throw this.#locked();
       if (!told && waited >= TELL_AFTER_MS) {
         told = true;

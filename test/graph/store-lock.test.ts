@@ -54,6 +54,55 @@ test('waiting can be cancelled', async () => {
   });
 });
 
+test('several who wait in one process give up at the time that each was given', async () => {
+  await lock().exclusive(async () => {
+    const ours = lock({ timeoutMs: 300 });
+    const waiting = [1, 2, 3, 4].map(() => codeOf(ours.exclusive(() => Promise.resolve())));
+    // Two waits one after the other: longer than four side by side, shorter than four in a row.
+    const twice = codeOf(lock({ timeoutMs: 300 }).exclusive(() => Promise.resolve())).then(() =>
+      codeOf(lock({ timeoutMs: 300 }).exclusive(() => Promise.resolve())),
+    );
+    expect(await Promise.race([Promise.all(waiting), twice])).toEqual(Array(4).fill('STORE_LOCKED'));
+    await twice;
+  });
+});
+
+test('waiting behind another in one process can be cancelled', async () => {
+  const stop = new AbortController();
+  await lock().exclusive(async () => {
+    const ours = lock({ timeoutMs: 500 });
+    const front = codeOf(ours.exclusive(() => Promise.resolve()));
+    const second = codeOf(ours.exclusive(() => Promise.resolve(), stop.signal));
+    const third = codeOf(ours.exclusive(() => Promise.resolve()));
+    stop.abort();
+    expect(await Promise.race([front, second])).toBe('CANCELLED');
+    expect(await Promise.all([front, third])).toEqual(['STORE_LOCKED', 'STORE_LOCKED']);
+  });
+});
+
+test('one that gave up leaves the order of the others as it was', async () => {
+  const ours = lock();
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const first = ours.exclusive(async () => {
+    await setTimeout(20);
+    seen.push('first');
+  });
+  const second = codeOf(ours.exclusive(() => Promise.resolve(seen.push('second')), stop.signal));
+  const third = ours.exclusive(() => Promise.resolve(seen.push('third')));
+  stop.abort();
+  expect(await second).toBe('CANCELLED');
+  await Promise.all([first, third]);
+  expect(seen).toEqual(['first', 'third']);
+});
+
+test('time that this process works under the lock is no waiting', async () => {
+  const ours = lock({ timeoutMs: 40 });
+  const long = ours.exclusive(() => setTimeout(200));
+  expect(await ours.exclusive(() => Promise.resolve('mine'))).toBe('mine');
+  await long;
+});
+
 test('work that fails frees the lock', async () => {
   const first = lock();
   expect(await codeOf(first.exclusive(() => Promise.reject(new Error('x'))))).toBeInstanceOf(Error);
