@@ -24,7 +24,7 @@ export interface GraphOptions {
   pool: TaskPool;
   system: System;
   durability?: Durability;
-  /** Stops the opening, which may wait for another process. */
+  /** Nothing is opened once it has aborted. */
   signal?: AbortSignal | undefined;
   /** How long to wait for another process that writes, in milliseconds. */
   lockTimeoutMs?: number;
@@ -91,7 +91,7 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
   };
   if (!readOnly) {
     await mkdir(store.root, { recursive: true, mode: 0o700 });
-    await recover(context, signal);
+    await recover(context);
   }
   await family.refresh();
   return context;

@@ -68,6 +68,24 @@ export class StoreLock {
    */
   async exclusive<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     const started = this.#othersClock();
+    return this.#inLine(async (before) => {
+      if (before !== null) await this.#turn(before, started, signal);
+      return this.#holding(await this.#acquire(started, signal), work);
+    });
+  }
+
+  /** Runs `work` as `exclusive` does when nobody has the lock just now; answers whether it did. */
+  async ifFree(work: () => Promise<void>): Promise<boolean> {
+    if (this.#tail !== null) return false;
+    return this.#inLine(async () => {
+      const lock = this.#tryNow();
+      if (lock !== null) await this.#holding(lock, work);
+      return lock !== null;
+    });
+  }
+
+  /** Lets nobody of this process begin before `work`, which is told of those who came earlier, has ended. */
+  async #inLine<Value>(work: (before: Promise<void> | null) => Promise<Value>): Promise<Value> {
     const before = this.#tail;
     let open: () => void = () => {};
     const mine = new Promise<void>((resolve) => {
@@ -77,16 +95,7 @@ export class StoreLock {
     const tail = before === null ? mine : before.then(() => mine);
     this.#tail = tail;
     try {
-      if (before !== null) await this.#turn(before, started, signal);
-      const lock = await this.#acquire(started, signal);
-      this.#heldSince = Date.now();
-      try {
-        return await work();
-      } finally {
-        this.#heldMs += Date.now() - this.#heldSince;
-        this.#heldSince = null;
-        lock.release();
-      }
+      return await work(before);
     } finally {
       open();
       if (this.#tail === tail) this.#tail = null;
@@ -131,11 +140,8 @@ export class StoreLock {
     let pause = FIRST_PAUSE_MS;
     for (let told = false; ;) {
       throwIfAborted(signal);
-      const lock = tryLock(this.#path, 'exclusive', this.#options.flock);
-      if (lock !== null) {
-        this.#write(this.#state());
-        return lock;
-      }
+      const lock = this.#tryNow();
+      if (lock !== null) return lock;
       const waited = this.#othersClock() - started;
       if (waited >= this.#options.timeoutMs) throw this.#locked();
       if (!told && waited >= TELL_AFTER_MS) {
@@ -144,6 +150,24 @@ export class StoreLock {
       }
       await setTimeout(pause * (0.5 + Math.random()));
       pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
+    }
+  }
+
+  /** Takes the lock with our name in it, or answers null when another process has it. */
+  #tryNow(): HeldLock | null {
+    const lock = tryLock(this.#path, 'exclusive', this.#options.flock);
+    if (lock !== null) this.#write(this.#state());
+    return lock;
+  }
+
+  async #holding<Value>(lock: HeldLock, work: () => Promise<Value>): Promise<Value> {
+    this.#heldSince = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.#heldMs += Date.now() - this.#heldSince;
+      this.#heldSince = null;
+      lock.release();
     }
   }
 

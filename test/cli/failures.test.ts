@@ -170,14 +170,17 @@ describe('the store says no', () => {
     expect(readFileSync(`${lab.store}/precious`, 'utf8')).toBe('mine');
   });
 
-  it('another process holds it for longer than we wait', async () => {
+  it('another process holds it for longer than we wait: who only looks does not have to', async () => {
     await using lab = new CliLab();
-    await lab.json('images');
+    writeArchiveFile(lab.path('good.tar'), dockerArchiveFiles([good]));
+    await lab.json('import', lab.path('good.tar'));
     const system = openSystem();
     const fd = openSync(`${lab.store}/layermill.lock`, 'r+');
     try {
       expect(system.lock(fd, 'exclusive')).toBe(0);
-      const result = await lab.run('images', '--json', '--lock-timeout', '0');
+      for (const looking of [['images'], ['inspect', 'good:1'], ['history', 'good:1'], ['layer', 'good:1']])
+        expect([looking, (await lab.run('--lock-timeout', '0', ...looking)).code]).toEqual([looking, 0]);
+      const result = await lab.run('tag', 'good:1', 'good:2', '--json', '--lock-timeout', '0');
       expect([result.code, codeIn(result)]).toEqual([2, 'STORE_LOCKED']);
     } finally {
       closeSync(fd);

@@ -36,10 +36,10 @@ const WRITES: [string, Call][] = [
   ['tags.delete', ({ tags }, options) => tags.delete('app', '1', options)],
   ['tags.deleteAll', ({ tags }, options) => tags.deleteAll(CHILD, options)],
   ['tags.save', ({ tags }, options) => tags.save(options)],
-  ['Graph.open', ({ root, graph, pool }, options) => Graph.open(root, graph.driver, { ...options, pool, system })],
 ];
 
 const READS: [string, Call][] = [
+  ['Graph.open', ({ root, graph, pool }, options) => Graph.open(root, graph.driver, { ...options, pool, system })],
   ['graph.get', ({ graph }, options) => graph.get(CHILD, options)],
   ['graph.exists', ({ graph }, options) => graph.exists(CHILD, options)],
   ['graph.layersOf', ({ graph }, options) => graph.layersOf(CHILD, options)],

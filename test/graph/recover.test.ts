@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf } from '../support/code-of.ts';
 import { file, tar } from '../support/tar-fixture.ts';
@@ -62,6 +62,17 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     await using again = await reopened();
     expect(await codeOf(again.graph.get(ID))).toBe('IMAGE_NOT_FOUND');
     await again.graph.register({ id: ID }, layer);
+  });
+
+  test('while another process writes, the store opens at once, and what is left waits for the next time', async () => {
+    mkdirSync(staging());
+    writeFileSync(join(staging(), 'record'), 'half');
+    await store.graph.exclusive(async () => {
+      await using busy = await openTestStore(driver, { root: store.root, lockTimeoutMs: 0 });
+      expect((await busy.graph.get(ID)).id).toBe(ID);
+      expect(readdirSync(join(store.root, 'graph/_tmp'))).toContain(basename(staging()));
+    });
+    await using _again = await reopened();
   });
 
   test('staging that is in use is left alone', async () => {

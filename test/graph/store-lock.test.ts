@@ -103,6 +103,17 @@ test('time that this process works under the lock is no waiting', async () => {
   await long;
 });
 
+test('work for when nobody is at it is done then, and only then', async () => {
+  const ours = lock();
+  let calls = 0;
+  const work = async (): Promise<void> => void calls++;
+  expect(await ours.ifFree(work)).toBe(true);
+  await lock().exclusive(async () => expect(await ours.ifFree(work)).toBe(false));
+  await ours.exclusive(async () => expect(await ours.ifFree(work)).toBe(false));
+  expect(await ours.ifFree(async () => expect(await ours.ifFree(work)).toBe(false))).toBe(true);
+  expect(calls).toBe(1);
+});
+
 test('work that fails frees the lock', async () => {
   const first = lock();
   expect(await codeOf(first.exclusive(() => Promise.reject(new Error('x'))))).toBeInstanceOf(Error);
