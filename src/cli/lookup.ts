@@ -29,7 +29,8 @@ export async function lookUp(engine: Engine, name: string, platform?: string): P
 }
 
 async function memberFor({ graph }: Engine, id: string | undefined): Promise<Image | null> {
-  return id === undefined ? null : graph.get(id);
+  // One that was removed is listed still.
+  return id === undefined || !graph.has(id) ? null : graph.get(id);
 }
 
 async function isFor({ graph }: Engine, image: Image, wanted: Platform): Promise<boolean> {

@@ -11,8 +11,17 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hostPlatform } from '../../src/image/platform.ts';
 import { CliLab } from '../support/cli-lab.ts';
-import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
+import {
+  dockerArchiveFiles,
+  fixtureImage,
+  fixtureLayer,
+  FixtureLayout,
+  named,
+  writeArchiveFile,
+  writeDirectory,
+} from '../support/image-fixture.ts';
 import { isDevice, makeFifo, makeSink } from '../support/special-files.ts';
 
 const base = fixtureLayer({ 'etc/os-release': 'ID=demo\n', 'bin/sh': '#!' });
@@ -268,6 +277,30 @@ describe('making and removing', () => {
     );
     expect(await lab.json('images', '--all')).toEqual([[]]);
     expect(lab.leftOvers()).toEqual([]);
+  });
+
+  it('rm --platform takes one of the images that a name has', async () => {
+    await using lab = new CliLab();
+    const platforms = [hostPlatform().architecture, 's390x'];
+    const images = platforms.map((architecture) =>
+      fixtureImage([fixtureLayer({ architecture })], { config: { architecture } }),
+    );
+    const [here, there] = images.map(({ configDigest }) => configDigest.slice('sha256:'.length)) as [string, string];
+    const layout = new FixtureLayout();
+    const members = images.map((image, at) => ({
+      ...layout.image(image),
+      platform: { os: 'linux', architecture: platforms[at]! },
+    }));
+    layout.list([named(layout.index(members), 'multi:1')]);
+    await lab.json('import', `oci:${writeDirectory(lab.path('layout'), layout.files)}`);
+
+    const [removed] = await lab.json<unknown[]>('rm', 'multi:1', '--platform', 'linux/s390x');
+    expect(removed).toEqual([{ deleted: there }, { deleted: expect.stringMatching(/^[a-f0-9]{64}$/) as string }]);
+    expect(await lab.json('inspect', 'multi:1')).toMatchObject([{ id: here, names: ['multi:1'] }]);
+    const gone = await lab.run('--json', 'inspect', 'multi:1', '--platform', 'linux/s390x');
+    expect([gone.code, gone.lines]).toMatchObject([2, [{ error: { code: 'UNSUPPORTED_PLATFORM' } }]]);
+    const [rest] = await lab.json<unknown[]>('rm', 'multi:1', '--platform', `linux/${platforms[0]}`);
+    expect(rest).toMatchObject([{ untagged: 'multi:1' }, { deleted: here }, {}]);
   });
 
   it('rm --no-prune keeps the layers', async () => {

@@ -5,12 +5,19 @@ import { DEFAULT_TAG, familiarName, imageReference, parseRepositoryTag } from '.
 import { printable } from '../../reporting/printable.ts';
 import { EXIT, type ExitCode, combineExitCodes } from '../exit-codes.ts';
 import { failureLine } from '../failure.ts';
-import { bareId, refuseReadOnly } from '../lookup.ts';
+import { bareId, lookUp, refuseReadOnly } from '../lookup.ts';
 import { type Verb, examples } from '../verb.ts';
 
 interface Options {
   force?: boolean;
   prune: boolean;
+  platform?: string;
+}
+
+interface RemoveOptions {
+  force: boolean;
+  prune: boolean;
+  platform: string | undefined;
 }
 
 type Removed = { untagged: string } | { deleted: string };
@@ -21,17 +28,20 @@ export const verb: Verb = {
     void command
       .argument('<image...>', 'names, ids, or beginnings of ids')
       .option('-f, --force', 'remove an image by its id although it has several names')
+      .option('--platform <platform>', 'of a name that has several: only the image for os/architecture')
       .option('--no-prune', 'keep ancestors that have no name and no other children')
       .addHelpText(
         'after',
         '\nA name is dropped; with its last name an image goes too, and then every ancestor that nothing needs.\n' +
+          'With --platform the image that the name has for it is meant, as if it was given by its id.\n' +
           examples(
             ['Drop a name, and the image when it was the last one', 'layermill rm app:1.2'],
             ['Remove an image with all its names', 'layermill rm --force 4f2a91c0d3e5'],
+            ['Of several platforms remove one', 'layermill rm busybox --platform linux/s390x'],
           ),
       ),
 
-  run: async (session, operands, { force = false, prune }: Options) => {
+  run: async (session, operands, { force = false, prune, platform }: Options) => {
     const engine = await session.engine();
     refuseReadOnly(engine);
     const results: unknown[] = [];
@@ -43,7 +53,7 @@ export const verb: Verb = {
     const codes: ExitCode[] = [];
     for (const name of operands) {
       try {
-        await removeOne(engine, name, { force, prune }, tell);
+        await removeOne(engine, name, { force, prune, platform }, tell);
         codes.push(EXIT.done);
       } catch (error) {
         const at = { source: null, ref: name };
@@ -56,7 +66,9 @@ export const verb: Verb = {
   },
 };
 
-async function removeOne(engine: Engine, name: string, options: Required<Options>, tell: Tell): Promise<void> {
+async function removeOne(engine: Engine, name: string, options: RemoveOptions, tell: Tell): Promise<void> {
+  const { platform } = options;
+  if (platform !== undefined) return removeById(engine, (await lookUp(engine, name, platform)).id, options, tell);
   const { repository, reference } = parseRepositoryTag(name);
   const tag = reference === '' ? DEFAULT_TAG : reference;
   const named = engine.tags.get(repository)?.get(tag);
@@ -75,12 +87,7 @@ async function removeOne(engine: Engine, name: string, options: Required<Options
   });
 }
 
-async function removeById(
-  engine: Engine,
-  name: string,
-  { force, prune }: Required<Options>,
-  tell: Tell,
-): Promise<void> {
+async function removeById(engine: Engine, name: string, { force, prune }: RemoveOptions, tell: Tell): Promise<void> {
   const { graph, tags } = engine;
   const { id } = await tags.lookupImage(name);
   const names = tags.namesOf(id);

@@ -8,7 +8,11 @@ export const verb: Verb = {
   define: (command) =>
     void command
       .argument('<name>', 'REPOSITORY[:TAG]; without a tag it is latest')
-      .addHelpText('after', examples(['Forget a name, and keep its image', 'layermill untag app:1.2'])),
+      .addHelpText(
+        'after',
+        '\nA name that has images for several platforms goes as a whole; `rm --platform` removes one of them.\n' +
+          examples(['Forget a name, and keep its image', 'layermill untag app:1.2']),
+      ),
 
   run: async (session, operands) => {
     const { repository, reference } = parseRepositoryTag(operands[0]!);
