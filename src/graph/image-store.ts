@@ -154,7 +154,7 @@ export class ImageStore {
 
   #read(id: string, file: string): Buffer {
     try {
-      return readFileSync(join(this.imageRoot(id), file));
+      return readFileSync(`${this.imageRoot(id)}/${file}`);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
       throw engineError('IMAGE_NOT_FOUND', `no such image: ${id}`, { name: id }, error);

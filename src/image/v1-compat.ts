@@ -178,8 +178,9 @@ export function decodeRepositories(raw: Buffer): Repositories {
   );
 }
 
-export function encodeRepositories(repositories: Repositories): Buffer {
-  return Buffer.concat([Buffer.from('{"Repositories":'), repositories.encode(), Buffer.from('}')]);
+/** The bytes of the tag file, in parts: it is written often, and may be large. */
+export function encodeRepositories(repositories: Repositories): Buffer[] {
+  return [Buffer.from('{"Repositories":'), ...repositories.parts(), Buffer.from('}')];
 }
 
 /** A tag file of 100,000 tags has about 15 MB. */

@@ -12,12 +12,11 @@ export interface AtomicWriteOptions {
   sync?: boolean;
 }
 
+/** What is written: all of it, or its parts in order. */
+type Content = Uint8Array | string | readonly Buffer[];
+
 /** Replaces a file as a whole: readers see the old bytes or the new ones, also after a crash. */
-export async function writeFileAtomic(
-  path: string,
-  bytes: Uint8Array | string,
-  options: AtomicWriteOptions = {},
-): Promise<void> {
+export async function writeFileAtomic(path: string, bytes: Content, options: AtomicWriteOptions = {}): Promise<void> {
   const { mode = 0o600, sync = true } = options;
   const beside = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}`;
   try {
@@ -36,10 +35,18 @@ export async function syncDirectory(path: string): Promise<void> {
   await directory.handle.sync();
 }
 
-async function writeNew(path: string, bytes: Uint8Array | string, mode: number, sync: boolean): Promise<void> {
+async function writeNew(path: string, bytes: Content, mode: number, sync: boolean): Promise<void> {
   await using file = await opened(path, 'wx', mode);
-  await file.handle.writeFile(bytes);
+  if (typeof bytes === 'string' || bytes instanceof Uint8Array) await file.handle.writeFile(bytes);
+  else await writeParts(file.handle, bytes);
   if (sync) await file.handle.sync();
+}
+
+/** As one write where the system takes it as one. */
+async function writeParts(file: FileHandle, parts: readonly Buffer[]): Promise<void> {
+  const { bytesWritten } = await file.writev(parts);
+  const all = parts.reduce((sum, part) => sum + part.length, 0);
+  if (bytesWritten < all) await file.writeFile(Buffer.concat(parts).subarray(bytesWritten));
 }
 
 /** Node 20's FileHandle cannot dispose of itself. */

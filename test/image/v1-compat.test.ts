@@ -155,9 +155,9 @@ describe('the tag file', () => {
       ['localhost:5000/team/app', tags],
       ['busybox', tagsOf([['latest', BASE]])],
     ]);
-    expect(encodeRepositories(repositories).toString()).toBe(text);
-    expect(encodeRepositories(decodeRepositories(Buffer.from(text))).toString()).toBe(text);
-    expect(encodeRepositories(repositoriesOf()).toString()).toBe('{"Repositories":{}}');
+    expect(Buffer.concat(encodeRepositories(repositories)).toString()).toBe(text);
+    expect(Buffer.concat(encodeRepositories(decodeRepositories(Buffer.from(text)))).toString()).toBe(text);
+    expect(Buffer.concat(encodeRepositories(repositoriesOf())).toString()).toBe('{"Repositories":{}}');
   });
 
   test('null lists are empty ones', () => {

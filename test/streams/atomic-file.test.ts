@@ -47,3 +47,10 @@ test('the bytes are on the disk before the name leads to them, and the name befo
   expect(seen).toHaveLength(2);
   spy.mockRestore();
 });
+
+test('parts are written in order, more than one system call takes too', async () => {
+  const path = join(dir, 'parts');
+  const parts = Array.from({ length: 3000 }, (_, at) => Buffer.from(`${at},`));
+  await writeFileAtomic(path, parts);
+  expect(readFileSync(path).equals(Buffer.concat(parts))).toBe(true);
+});
