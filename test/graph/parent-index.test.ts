@@ -94,12 +94,16 @@ test('a JSON that was replaced by rename, of the same size and times, is read', 
   expect(await opened()).toEqual({ of: { [A]: [B], [B]: [C] }, read: [C] });
 });
 
-test('a JSON that was changed in place, of the same size and times, is read', async () => {
+test('a JSON that was changed in place, of the same size and mtime to the nanosecond, is read', async () => {
+  const time = new Date(1_700_000_000_000);
+  utimesSync(json(C), time, time);
   later();
   await opened();
-  const { atime, mtime } = statSync(json(C));
+  const before = statSync(json(C), { bigint: true });
   writeFileSync(json(C), readFileSync(json(C), 'utf8').replace(A, B));
-  utimesSync(json(C), atime, mtime);
+  utimesSync(json(C), time, time);
+  const { ino, size, mtimeNs } = statSync(json(C), { bigint: true });
+  expect([ino, size, mtimeNs]).toEqual([before.ino, before.size, before.mtimeNs]);
   expect(await opened()).toEqual({ of: { [A]: [B], [B]: [C] }, read: [C] });
 });
 
