@@ -11,6 +11,7 @@ import { threadCount, usableCores } from './pool/cpu-count.ts';
 import { createThreadPool } from './pool/thread-pool.ts';
 import type { Logger } from './reporting/logger.ts';
 import { Graph } from './standalone-graph.ts';
+import { SpoolBudget } from './streams/spool-budget.ts';
 import { openSystem } from './system/select.ts';
 import type { System } from './system/system.ts';
 import type { TaskPool } from './tasks/task-pool.ts';
@@ -69,6 +70,7 @@ async function openStore(
   const driverName = chooseDriver(root, settings.driver);
   const { readOnly } = await claimStore(root, { driver: driverName, readOnly: false, adopt: settings.adopt });
   const driver = await openDriver(driverName, { home: join(root, driverName), pool, readOnly });
+  const spool = new SpoolBudget(settings.budgets.spoolBytes);
   const graph = await Graph.open(root, driver, {
     pool,
     system,
@@ -77,6 +79,7 @@ async function openStore(
     durability: settings.durability,
     lockTimeoutMs: settings.lockTimeout * 1000,
     limits: settings.limits,
+    spool,
     onWait: (holder) => log?.warn(`waiting for ${holder}, which is writing to the store`),
     onBroken: ({ id, message }) => log?.warn(`image ${id} cannot be used: ${message}`),
   });
@@ -93,7 +96,7 @@ async function openStore(
       io: settings.lanes.io === 'auto' ? Math.max(4, 2 * cores) : settings.lanes.io,
       cpu: settings.lanes.cpu === 'auto' ? Math.max(2, cores) : settings.lanes.cpu,
     },
-    spoolBytes: settings.budgets.spoolBytes,
+    spool,
     tempDir: await realpath(tmpdir()),
   });
   const close = async (): Promise<void> => {
@@ -101,6 +104,6 @@ async function openStore(
     await pool.close();
     await graph.close();
   };
-  const formats: FormatContext = { pool, system, tempDir: await realpath(tmpdir()), limits: settings.limits };
+  const formats: FormatContext = { pool, system, tempDir: await realpath(tmpdir()), limits: settings.limits, spool };
   return { root, graph, tags, coordinator, pool, system, formats, close, [Symbol.asyncDispose]: close };
 }

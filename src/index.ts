@@ -44,6 +44,7 @@ export type { V1Config } from './image/v1-config.ts';
 export { createThreadPool, type ThreadPoolOptions } from './pool/thread-pool.ts';
 export { StreamFormatter } from './reporting/stream-formatter.ts';
 export type { BlobRef } from './streams/blob-ref.ts';
+export { SpoolBudget } from './streams/spool-budget.ts';
 export { openSystem } from './system/select.ts';
 export type { System } from './system/system.ts';
 export type { TaskPool } from './tasks/task-pool.ts';

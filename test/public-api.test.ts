@@ -69,6 +69,7 @@ test('what the package exports changes on purpose only', () => {
     'NotFoundError',
     'RemoteError',
     'ResourceError',
+    'SpoolBudget',
     'StreamFormatter',
     'TagStore',
     'createThreadPool',

@@ -32,6 +32,8 @@ export interface ExternalUnpacking {
   /** A new file; it is removed when anything fails. */
   to: string;
   limits: ExpansionLimits;
+  /** Waits until that many bytes more may be written; the program waits too, for its pipe is full. */
+  room?: ((bytes: number) => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -101,7 +103,7 @@ async function run(program: string, work: ExternalUnpacking, output: Writable): 
     });
   const deafen = onAbort(signal, () => child.kill('SIGKILL'));
   const [kept, fed, ended] = await Promise.allSettled([
-    orKill(keep(child.stdout, output, (size) => checkExpansion(feeding.bytes, size, limits))),
+    orKill(keep(child.stdout, output, work.room, (size) => checkExpansion(feeding.bytes, size, limits))),
     orKill(feed(blob, child.stdin, feeding)),
     exitOf(child),
   ]);
@@ -116,12 +118,18 @@ async function run(program: string, work: ExternalUnpacking, output: Writable): 
 }
 
 /** Writes what comes as long as `check` lets the size pass; answers the size. */
-async function keep(stdout: Readable, output: Writable, check: (size: number) => void): Promise<number> {
+async function keep(
+  stdout: Readable,
+  output: Writable,
+  room: ExternalUnpacking['room'],
+  check: (size: number) => void,
+): Promise<number> {
   let size = 0;
   const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
       size += chunk.length;
       check(size);
+      await room?.(chunk.length);
       yield chunk;
     }
   };

@@ -21,7 +21,7 @@ export interface Settings {
   /** Tasks at once that wait for the disk, and that compute. */
   lanes: { io: Auto; cpu: Auto };
   budgets: {
-    /** Bytes of spooled input and finished blobs on the disk at once. */
+    /** Bytes of spooled input and finished blobs on the disk at once; the oldest file may go beyond it, alone. */
     spoolBytes: number;
     /** Heap of each worker thread, in bytes. */
     threadHeapBytes: number;

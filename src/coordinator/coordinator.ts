@@ -2,6 +2,7 @@ import { engineError } from '../errors/kinds.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TagStore } from '../graph/tag-store.ts';
 import { Budget } from '../streams/byte-budget.ts';
+import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import type { JobTools } from './job-context.ts';
 import { type Job, laneOf, type ResultOf, runJob } from './job-list.ts';
@@ -19,8 +20,8 @@ export interface CoordinatorOptions {
   jobs: number;
   /** Jobs at once in each lane. */
   lanes: Record<LaneName, number>;
-  /** Bytes of finished layers on the disk at once. */
-  spoolBytes: number;
+  /** Bytes of finished layers on the disk at once, with what the graph and the formats count there. */
+  spool: SpoolBudget;
   tempDir: string;
 }
 
@@ -38,9 +39,8 @@ export interface Coordinator {
  * room, so a producer can never run ahead of the work.
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
-  const { graph, tags, pool, tempDir } = options;
+  const { graph, tags, pool, spool, tempDir } = options;
   const images = new Budget(options.jobs);
-  const spool = new Budget(options.spoolBytes);
   const tools: JobTools = { graph, tags, pool, images, spool, tempDir };
   const lanes = new Lanes(options.lanes);
   const readiness = new Readiness();

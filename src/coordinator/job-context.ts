@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.ts';
 import type { TagStore } from '../graph/tag-store.ts';
 import type { Budget } from '../streams/byte-budget.ts';
+import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
@@ -12,7 +13,7 @@ export interface JobTools {
   /** Images at once, over all jobs. */
   images: Budget;
   /** Bytes of finished layers that wait on the disk for their place. */
-  spool: Budget;
+  spool: SpoolBudget;
   /** Where temporary directories are made. */
   tempDir: string;
 }

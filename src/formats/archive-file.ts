@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,6 +9,7 @@ import type { ArchiveMember } from '../tasks/task-map.ts';
 import type { FormatContext } from './context.ts';
 import { Members, memberInvalid } from './members.ts';
 import { readDocument } from './read-document.ts';
+import { openSpool, type Spool } from './spool.ts';
 import { unpackArchive } from './unpack-archive.ts';
 
 /** An archive of images, uncompressed, with an index of its members: layers are read in place, by their ranges. */
@@ -27,21 +28,23 @@ export interface ArchiveFile {
  * below `tempDir` first. Throws NOT_AN_IMAGE for what is no tar.
  */
 export async function openArchive(path: string, context: FormatContext): Promise<ArchiveFile> {
-  const spool = await mkdtemp(join(context.tempDir, 'layermill-archive-'));
-  const close = (): Promise<void> => rm(spool, { recursive: true, force: true });
+  const spool = await openSpool(context);
   try {
     const packed = await asRegularFile(path, spool, context);
-    const file = await unpackArchive(packed, join(spool, 'unpacked'), context);
+    const file = await unpackArchive(packed, spool, context);
     // A packed archive that was spooled is needed no more.
-    if (file !== packed && packed.startsWith(spool)) await rm(packed);
-    return archiveFile(file, await indexMembers(file, path, context), context, close);
+    if (file !== packed && packed.startsWith(spool.path)) await spool.forget(packed);
+    const members = await indexMembers(file, path, context);
+    // It stays until the source is closed, whatever its layers need meanwhile.
+    spool.share.stepAside();
+    return archiveFile(file, members, context, () => spool.remove());
   } catch (error) {
-    await close();
+    await spool.remove();
     throw error;
   }
 }
 
-async function asRegularFile(path: string, spool: string, context: FormatContext): Promise<string> {
+async function asRegularFile(path: string, spool: Spool, context: FormatContext): Promise<string> {
   if (path === '-') return spoolStream(context.stdin ?? process.stdin, spool, context.signal);
   // Readers of blobs follow no link, so the path that they get must not be one.
   const real = await realpath(path);
@@ -49,9 +52,15 @@ async function asRegularFile(path: string, spool: string, context: FormatContext
   return spoolStream(createReadStream(real), spool, context.signal);
 }
 
-async function spoolStream(from: Readable, spool: string, signal: AbortSignal | undefined): Promise<string> {
-  const to = join(spool, 'spooled');
-  await pipeline(from, createWriteStream(to), signal === undefined ? {} : { signal });
+async function spoolStream(from: Readable, { path, share }: Spool, signal: AbortSignal | undefined): Promise<string> {
+  const to = join(path, 'spooled');
+  const counted = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      await share.grow(chunk.length, signal);
+      yield chunk;
+    }
+  };
+  await pipeline(from, counted, createWriteStream(to), signal === undefined ? {} : { signal });
   return to;
 }
 

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LayerLimits } from '../archive/limits.ts';
 import type { DocumentLimits } from '../image/document-limits.ts';
+import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
@@ -11,6 +12,8 @@ export interface FormatContext {
   /** Spools are made below this directory. */
   tempDir: string;
   limits: LayerLimits;
+  /** Bounds the spools, with others who make such files. Without it they are not bounded. */
+  spool?: SpoolBudget | undefined;
   documents?: DocumentLimits | undefined;
   signal?: AbortSignal | undefined;
   /** Where `-` is read from and written to; the process's own by default. */

@@ -7,6 +7,7 @@ import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.t
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
 import { keptWith } from './kept-blob.ts';
 import { prepareLayer } from './layer-input.ts';
+import { openLayerSpool } from './layer-spool.ts';
 import { type LayerWorks, LayerWork } from './layer-work.ts';
 import { removeUnneeded } from './remove.ts';
 import { type ChainLink, requireSameLayer } from './same-layer.ts';
@@ -192,9 +193,9 @@ async function makeLayer(
   below: LayerWork | null,
   options: AddImageOptions,
 ): Promise<FilledLayer> {
-  const spool = await context.store.stage();
+  const spool = await openLayerSpool(context);
   try {
-    const { source, compression } = await prepareLayer(context, step.layer.blob, spool.path, options);
+    const { source, compression } = await prepareLayer(context, step.layer.blob, spool, options);
     const packed = compression === 'gzip' || compression === 'zstd';
     const filled = await fillLayer(
       context,
@@ -206,7 +207,7 @@ async function makeLayer(
         expected: { diffId: step.diffId },
         keepBlob: packed && options.blobs === 'keep',
         // A driver that stacks on the finished tree of the parent makes it true early; it goes again if this fails.
-        parentReady: below === null ? null : () => below.commit(),
+        parentReady: below === null ? null : () => (spool.share.stepAside(), below.commit()),
       },
       options,
     );

@@ -2,6 +2,7 @@ import type { LayerLimits } from '../archive/limits.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { KeyedLock } from '../streams/keyed-lock.ts';
+import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import type { BlobStore } from './blobs.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -28,6 +29,8 @@ export interface GraphContext {
   /** One registration per id at a time. */
   ids: KeyedLock;
   retained: Retained;
+  /** Bytes of temporary files at once. */
+  spool: SpoolBudget;
   limits: LayerLimits;
   durability: Durability;
   readOnly: boolean;

@@ -11,6 +11,7 @@ import { asEngineError } from '../errors/wire.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import { type ByteSource, spoolToFile } from '../streams/spool.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
+import type { LayerSpool } from './layer-spool.ts';
 
 /** A layer as callers give it: the path of a tar, a range of a file, a stream of its bytes, or null for none. */
 export type LayerInput = string | BlobRef | ByteSource | TarSource | null;
@@ -33,21 +34,27 @@ export function requireLayer(input: unknown): asserts input is LayerInput {
 export async function prepareLayer(
   context: GraphContext,
   input: LayerInput,
-  dir: string,
+  spool: LayerSpool,
   options: WorkOptions,
 ): Promise<PreparedLayer> {
   if (input === null) return { source: { from: 'empty' }, compression: 'none' };
-  if (typeof input === 'string') return prepareBlob(context, { path: input }, dir, options);
-  if (isStream(input)) return prepareBlob(context, await spooled(context, input, dir, options), dir, options);
-  if ('path' in input) return prepareBlob(context, input, dir, options);
-  if (input.from === 'blob') return prepareBlob(context, input.blob, dir, options);
+  if (typeof input === 'string') return prepareBlob(context, { path: input }, spool, options);
+  if (isStream(input)) return prepareBlob(context, await spooled(context, input, spool, options), spool, options);
+  if ('path' in input) return prepareBlob(context, input, spool, options);
+  if (input.from === 'blob') return prepareBlob(context, input.blob, spool, options);
   return { source: input, compression: 'none' };
 }
 
-async function spooled(context: GraphContext, input: ByteSource, dir: string, options: WorkOptions): Promise<BlobRef> {
-  const { path } = await spoolToFile(input, join(dir, 'spooled'), {
+async function spooled(
+  context: GraphContext,
+  input: ByteSource,
+  spool: LayerSpool,
+  { signal }: WorkOptions,
+): Promise<BlobRef> {
+  const { path } = await spoolToFile(input, join(spool.path, 'spooled'), {
     maxBytes: context.limits.layerBytes,
-    signal: options.signal,
+    room: (bytes) => spool.share.grow(bytes, signal),
+    signal,
   });
   return { path };
 }
@@ -55,8 +62,8 @@ async function spooled(context: GraphContext, input: ByteSource, dir: string, op
 async function prepareBlob(
   context: GraphContext,
   given: BlobRef,
-  dir: string,
-  options: WorkOptions,
+  spool: LayerSpool,
+  { signal }: WorkOptions,
 ): Promise<PreparedLayer> {
   // Threads open nothing through a link, so that they can never be led elsewhere.
   const blob = { ...given, path: await realpath(given.path).catch(rethrowCoded) };
@@ -66,8 +73,10 @@ async function prepareBlob(
   const compression = await compressionOf(blob);
   if (compression !== 'xz' && compression !== 'bzip2') return { source: { from: 'blob', blob }, compression };
   const { unpackWithProgram } = await import('../compression/external.ts');
-  const to = join(dir, 'unpacked');
-  await unpackWithProgram({ blob, compression, to, limits: expansionLimits(context.limits), signal: options.signal });
+  const to = join(spool.path, 'unpacked');
+  const limits = expansionLimits(context.limits);
+  const room = (bytes: number): Promise<void> => spool.share.grow(bytes, signal);
+  await unpackWithProgram({ blob, compression, to, limits, room, signal });
   return { source: { from: 'blob', blob: { path: to } }, compression };
 }
 

@@ -5,6 +5,7 @@ import type { Driver } from '../drivers/driver.ts';
 import { requireObject } from '../errors/arguments.ts';
 import { throwIfAborted } from '../streams/abort.ts';
 import { KeyedLock } from '../streams/keyed-lock.ts';
+import { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import { BlobStore } from './blobs.ts';
@@ -32,6 +33,8 @@ export interface GraphOptions {
   /** Make a directory ours that holds something which layermill did not write; without it that is open read only. */
   adopt?: boolean;
   limits?: LayerLimits;
+  /** Bounds the temporary files of layers; shared by all who make such files. Without it they are not bounded. */
+  spool?: SpoolBudget;
   /** Told when another process holds the store. */
   onWait?: (holder: string) => void;
   /** Told of an image that is there and cannot be used. */
@@ -85,6 +88,7 @@ export async function openContext(storeRoot: string, driver: Driver, options: Gr
     commits: new CommitQueue({ storeRoot, system, store, driver, family, lock, blobs, retained, durability, adopted }),
     ids: new KeyedLock(),
     retained,
+    spool: options.spool ?? new SpoolBudget(Infinity),
     limits,
     durability,
     readOnly,

@@ -12,6 +12,7 @@ import type { Image } from './image.ts';
 import { decodeChecked } from './image-store.ts';
 import { knownDiffId } from './known-diff-id.ts';
 import { type LayerInput, prepareLayer, requireLayer } from './layer-input.ts';
+import { openLayerSpool } from './layer-spool.ts';
 
 export interface RegisterOptions extends WorkOptions {
   /** The JSON of the image, stored byte for byte; without it the image is written as Docker 0.11 writes its own. */
@@ -89,9 +90,9 @@ async function registerAlone(
   layer: LayerInput,
   options: RegisterOptions,
 ): Promise<Registered> {
-  const spool = await context.store.stage();
+  const spool = await openLayerSpool(context);
   try {
-    const { source, compression } = await prepareLayer(context, layer, spool.path, options);
+    const { source, compression } = await prepareLayer(context, layer, spool, options);
     const registration = { image, json, source, packed: compression !== 'none', empty: layer === null };
     // Another process may register the id while we fill our layer: then ours is looked at as if it had come later.
     for (let attempt = 0; attempt < 2; attempt++) {

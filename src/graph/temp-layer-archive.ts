@@ -7,6 +7,7 @@ import { truncateId } from '../identity/image-id.ts';
 import type { StreamFormatter } from '../reporting/stream-formatter.ts';
 import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
 import { exportLayer } from './layer-export.ts';
+import { openLayerSpool } from './layer-spool.ts';
 import { topLayerOf } from './layers.ts';
 import { TempArchive } from './temp-archive.ts';
 
@@ -49,9 +50,11 @@ async function archiveOf(
   profile: CompressionProfile,
   options: TempArchiveOptions,
 ): Promise<TempArchive> {
-  const staging = await context.store.stage();
+  const spool = await openLayerSpool(context);
   try {
-    const path = join(staging.path, 'layer');
+    const path = join(spool.path, 'layer');
+    const expected = await sizeOf(context, id);
+    await spool.share.grow(expected, options.signal);
     const progress = progressWriter(truncateId(id), options);
     const { diffId, tarSize, blob } = await exportLayer(context, id, profile, path, {
       ...options,
@@ -61,11 +64,19 @@ async function archiveOf(
       },
     });
     progress.end(tarSize);
-    return new TempArchive({ path, ...blob, diffId, compression: profile.compression }, () => staging.remove());
+    // Its end is the caller's affair now.
+    spool.share.add(blob.size - expected);
+    spool.share.stepAside();
+    return new TempArchive({ path, ...blob, diffId, compression: profile.compression }, () => spool.remove());
   } catch (error) {
-    await staging.remove();
+    await spool.remove();
     throw error;
   }
+}
+
+/** Bytes of the tar; packed it is smaller. What Docker wrote says no more than the size of its files. */
+async function sizeOf({ store }: GraphContext, id: string): Promise<number> {
+  return (await store.info(id))?.tarSize ?? Math.max(0, store.load(id).size);
 }
 
 /** The messages of the original: the bytes so far now and then and at the end, then a line without a bar. */

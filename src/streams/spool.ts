@@ -11,7 +11,8 @@ export interface SpoolOptions {
   /** More bytes than this are refused with LIMIT_EXCEEDED. */
   maxBytes: number;
   signal?: AbortSignal | undefined;
-  onBytes?: ((bytes: number) => void) | undefined;
+  /** Waits until that many bytes more may be written. */
+  room?: ((bytes: number) => Promise<void>) | undefined;
 }
 
 export interface SpooledFile {
@@ -37,9 +38,9 @@ export async function spoolToFile(source: ByteSource, path: string, options: Spo
     for await (const chunk of bytesOf(source, options.signal)) {
       size += chunk.length;
       if (size > options.maxBytes) throw tooLong(options.maxBytes);
+      await options.room?.(chunk.length);
       hash.update(chunk);
       await file.writeFile(chunk);
-      options.onBytes?.(chunk.length);
     }
     return { path, size, digest: `sha256:${hash.digest('hex')}` };
   } catch (error) {

@@ -7,6 +7,7 @@ import type { RegisterOptions } from '../../src/graph/register.ts';
 import type { Image } from '../../src/graph/image.ts';
 import type { TagStore } from '../../src/graph/tag-store.ts';
 import { onAbort, cancelled } from '../../src/streams/abort.ts';
+import { SpoolBudget } from '../../src/streams/spool-budget.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 
 /** A register that has begun, and that the test lets end. */
@@ -62,7 +63,7 @@ export function coordinate(graph: FakeGraph, lanes: CoordinatorOptions['lanes'] 
     pool: null as unknown as TaskPool,
     jobs: 2,
     lanes,
-    spoolBytes: 1000,
+    spool: new SpoolBudget(1000),
     tempDir: '/nonexistent',
   });
 }

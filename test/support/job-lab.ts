@@ -7,6 +7,7 @@ import type { ExportedImage, ExportJob } from '../../src/coordinator/jobs/export
 import type { ImportedImage, ImportJob } from '../../src/coordinator/jobs/import.ts';
 import type { ImageSource } from '../../src/image/image-source.ts';
 import { openSink, openSource } from '../../src/formats/transports.ts';
+import { SpoolBudget } from '../../src/streams/spool-budget.ts';
 import { type FormatLab, openFormatLab } from './format-context.ts';
 import { openTestStore, type TestStore } from './test-store.ts';
 
@@ -15,6 +16,8 @@ export interface JobLab extends AsyncDisposable {
   store: TestStore;
   formats: FormatLab;
   coordinator: Coordinator;
+  /** What its temporary files are counted in. */
+  spool: SpoolBudget;
   /** Where exports keep what is unfinished; empty again when they have ended. */
   tempDir: string;
   warnings: string[];
@@ -27,19 +30,20 @@ export interface JobLab extends AsyncDisposable {
 }
 
 export async function openJobLab(
-  options: Partial<CoordinatorOptions> & { driver?: string; root?: string } = {},
+  options: Partial<CoordinatorOptions> & { driver?: string; root?: string; spoolBytes?: number } = {},
 ): Promise<JobLab> {
   const { driver = 'overlay2', pool: given, root } = options;
-  const formats = openFormatLab(given === undefined ? {} : { pool: given });
+  const spool = new SpoolBudget(options.spoolBytes ?? 64 * 1024 ** 2);
+  const formats = openFormatLab({ spool, ...(given === undefined ? {} : { pool: given }) });
   const { pool } = formats.context;
-  const store = await openTestStore(driver, { pool, ...(root === undefined ? {} : { root }) });
+  const store = await openTestStore(driver, { pool, spool, ...(root === undefined ? {} : { root }) });
   const { graph, tags } = store;
   const tempDir = mkdtempSync(join(tmpdir(), 'layermill-jobs-'));
   const coordinator = createCoordinator({
     jobs: 2,
     lanes: { io: 2, cpu: 2 },
-    spoolBytes: 64 * 1024 ** 2,
     ...options,
+    spool,
     graph,
     tags,
     pool,
@@ -51,6 +55,7 @@ export async function openJobLab(
     store,
     formats,
     coordinator,
+    spool,
     tempDir,
     warnings,
     import: async (from, job = {}) => {
