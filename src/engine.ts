@@ -97,6 +97,7 @@ async function openStore(
       cpu: settings.lanes.cpu === 'auto' ? Math.max(2, cores) : settings.lanes.cpu,
     },
     spool,
+    defaults: settings,
     tempDir: await realpath(tmpdir()),
   });
   const close = async (): Promise<void> => {

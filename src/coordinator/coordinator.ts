@@ -4,6 +4,7 @@ import type { TagStore } from '../graph/tag-store.ts';
 import { Budget } from '../streams/byte-budget.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
+import { type JobDefaults, withDefaults } from './job-defaults.ts';
 import type { JobTools } from './job-context.ts';
 import { type Job, laneOf, type ResultOf, runJob } from './job-list.ts';
 import type { JobEvent, JobHandle, SubmitOptions } from './job.ts';
@@ -23,6 +24,8 @@ export interface CoordinatorOptions {
   /** Bytes of finished layers on the disk at once, with what the graph and the formats count there. */
   spool: SpoolBudget;
   tempDir: string;
+  /** For what a job does not say; without them the jobs' own defaults count. */
+  defaults?: JobDefaults;
 }
 
 export interface Coordinator {
@@ -48,7 +51,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   let submitted = 0;
   let closed = false;
 
-  async function submit<Kind extends Job>(job: Kind, given: SubmitOptions = {}): Promise<JobHandle<ResultOf<Kind>>> {
+  async function submit<Kind extends Job>(asked: Kind, given: SubmitOptions = {}): Promise<JobHandle<ResultOf<Kind>>> {
+    const job = options.defaults === undefined ? asked : withDefaults(asked, options.defaults);
     const { signal, priority = 0, onStart, onWarning } = given;
     const lane = laneOf(job);
     if (closed) throw isClosed();
