@@ -53,8 +53,7 @@ async function archiveOf(
   const spool = await openLayerSpool(context);
   try {
     const path = join(spool.path, 'layer');
-    const expected = await sizeOf(context, id);
-    await spool.share.grow(expected, options.signal);
+    await spool.share.grow(await sizeOf(context, id), options.signal);
     const progress = progressWriter(truncateId(id), options);
     const { diffId, tarSize, blob } = await exportLayer(context, id, profile, path, {
       ...options,
@@ -64,9 +63,8 @@ async function archiveOf(
       },
     });
     progress.end(tarSize);
-    // Its end is the caller's affair now.
-    spool.share.add(blob.size - expected);
-    spool.share.stepAside();
+    // How many of them stay on the disk is the caller's affair now.
+    spool.share.release();
     return new TempArchive({ path, ...blob, diffId, compression: profile.compression }, () => spool.remove());
   } catch (error) {
     await spool.remove();

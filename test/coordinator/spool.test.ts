@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openSource } from '../../src/formats/transports.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
 import { archiveOf, dockerArchiveFiles, fixtureImage, type FixtureLayer, pack } from '../support/image-fixture.ts';
@@ -102,15 +102,20 @@ describe('the budget of temporary files', () => {
     expect(lab.spool.used).toBe(0);
   });
 
-  it('is held by a temporary archive until it is read', async () => {
+  it('is held by a temporary archive until the caller has it', async () => {
     await using lab = await openJobLab();
     const layer = layerBytes(1);
     await lab.store.graph.register({ id: 'a'.repeat(64) }, Readable.from([layer]));
-    const archive = await lab.store.graph.tempLayerArchive('a');
-    expect(lab.spool.used).toBe(layer.length);
-    expect(layer.equals(await readFile(archive.path))).toBe(true);
-    await archive.close();
+    const run = lab.store.pool.run.bind(lab.store.pool);
+    const held: number[] = [];
+    vi.spyOn(lab.store.pool, 'run').mockImplementation((...task) => {
+      held.push(lab.spool.used);
+      return run(...task);
+    });
+    await using archive = await lab.store.graph.tempLayerArchive('a');
+    expect(held).toEqual([layer.length]);
     expect(lab.spool.used).toBe(0);
+    expect(layer.equals(await readFile(archive.path))).toBe(true);
   });
 
   it('is free again after a stream that fails', async () => {

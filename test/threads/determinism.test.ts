@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,8 @@ const system = openSystem();
 interface Planned {
   label: string;
   job: Exclude<Job, { type: 'import' | 'export' }>;
+  /** The layer comes as a stream, which has to be spooled. */
+  streamed?: boolean;
   cancel?: 'waiting' | 'running';
 }
 
@@ -56,11 +58,12 @@ function plan(): Planned[] {
       file(`dir-${random.below(3)}-file-${n}`, random.bytes(random.below(3000)).toString('latin1')),
     );
     writeFileSync(layer, pack(tar(files), random.pick<OutputCompression>(['none', 'gzip', 'zstd'])));
+    const streamed = i % 3 === 0;
     if (i % 5 > 1)
-      return { label, job: { type: 'create', layer, comment: label, ...(parent === '' ? {} : { parent }) } };
+      return { label, streamed, job: { type: 'create', layer, comment: label, ...(parent === '' ? {} : { parent }) } };
     registered.push(idOf(label));
     const image = { id: idOf(label), parent, comment: label, created: '2014-05-08T09:10:11Z' };
-    return { label, job: { type: 'register', image, layer } };
+    return { label, streamed, job: { type: 'register', image, layer } };
   });
 }
 
@@ -86,7 +89,9 @@ async function perform(lab: JobLab, jobs: Planned[], oneByOne: boolean): Promise
   const results: Outcome['results'] = {};
   const failures: Outcome['failures'] = {};
   const ends: Promise<void>[] = [];
-  for (const { label, job, cancel } of jobs) {
+  for (const planned of jobs) {
+    const { label, cancel } = planned;
+    const job = planned.streamed === true ? asStream(planned.job) : planned.job;
     const abort = new AbortController();
     const handle = await lab.coordinator.submit(job, {
       signal: abort.signal,
@@ -106,6 +111,22 @@ async function perform(lab: JobLab, jobs: Planned[], oneByOne: boolean): Promise
   }
   await Promise.all(ends);
   return { results, failures, images: await describeStore(lab) };
+}
+
+function asStream(job: Planned['job']): Planned['job'] {
+  if (!('layer' in job) || typeof job.layer !== 'string') return job;
+  return { ...job, layer: createReadStream(job.layer, { highWaterMark: 1024 }) };
+}
+
+/** Less than the jobs would spool at once (about 45 kB), so that they have to wait for room. */
+const SPOOL_BYTES = 16 * 1024;
+/** The one file that may go beyond: five files of up to 3000 bytes, each with a header, and the end. */
+const LARGEST = 5 * (512 + 3072) + 1024;
+
+function checkBytesInFlight({ spool }: JobLab): void {
+  expect(spool.peak).toBeGreaterThan(SPOOL_BYTES / 2);
+  expect(spool.peak).toBeLessThanOrEqual(SPOOL_BYTES + LARGEST);
+  expect(spool.used).toBe(0);
 }
 
 async function describeResult(lab: JobLab, label: string, result: TempArchive | { id: string }): Promise<unknown> {
@@ -160,8 +181,10 @@ describe('three hundred mixed jobs', () => {
       pool: createThreadPool({ threads, entry }),
       driver,
       lanes: { io: 6, cpu: 3 },
+      spoolBytes: SPOOL_BYTES,
     });
     expect(await perform(lab, jobs, false)).toEqual(expected);
+    checkBytesInFlight(lab);
     expect(await lab.leftovers()).toEqual([]);
   });
 
@@ -175,12 +198,14 @@ describe('three hundred mixed jobs', () => {
         pool: createThreadPool({ threads: 2, entry }),
         driver,
         lanes: { io: 6, cpu: 3 },
+        spoolBytes: SPOOL_BYTES,
       });
       const outcome = await perform(lab, mixed, false);
       const cancels = Array.from({ length: 10 }, (_, i) => [`cancel-${i}`, 'CANCELLED']);
       expect(outcome.failures).toEqual({ bad: 'TAR_TRUNCATED', crash: 'TASK_CRASHED', ...Object.fromEntries(cancels) });
       expect(outcome.images).toEqual(expected.images);
       expect(outcome.results).toEqual(expected.results);
+      checkBytesInFlight(lab);
       expect(await lab.leftovers()).toEqual([]);
     },
   );
