@@ -37,8 +37,15 @@ export interface SinkImage {
   /** The kept manifest, to be written byte for byte because its layers are all kept; null: make a new one. */
   manifest: { raw: Buffer; mediaType: string; digest: Digest } | null;
   /** The v1 chain of the image, for legacy archives: base first. */
-  chain: { id: string; json: Buffer }[] | null;
+  chain: V1Link[] | null;
   createdSec: number;
+}
+
+/** One v1 image; an empty one has no layer of its own. */
+export interface V1Link {
+  id: string;
+  json: Buffer;
+  empty: boolean;
 }
 
 export interface SinkLayer {

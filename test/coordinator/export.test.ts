@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { ExportedImage } from '../../src/coordinator/jobs/export.ts';
 import { digestHex } from '../../src/identity/digest.ts';
@@ -279,6 +280,61 @@ describe('export', () => {
     const sink = await openSink(`docker-archive:${out}`, lab.formats.context, { legacy: true });
     good(await runExport(lab, ['old:1'], sink));
     expect(execFileSync('tar', ['xOf', out, `${id}/json`]).equals(raw)).toBe(true);
+  });
+
+  describe('as a legacy archive', () => {
+    const exportLegacy = async (lab: JobLab, name: string): Promise<string> => {
+      const out = join(lab.formats.dir, `legacy-${name.replace(':', '-')}.tar`);
+      const sink = await openSink(`docker-archive:${out}`, lab.formats.context, { legacy: true });
+      const [result] = good(await runExport(lab, [name], sink));
+      expect(result).toMatchObject({ equal: 'same DiffIDs; new id and config' });
+      return out;
+    };
+
+    const lookUpLayers = async ({ store: { graph, tags } }: JobLab, name: string) =>
+      graph.layersOf((await tags.lookupImage(name)).id);
+
+    it.each(['one:1', 'two:1', 'bare:1'])(
+      '%s has an id of its own, and takes no place of the real one',
+      async (name) => {
+        await using lab = await openJobLab();
+        const real = writeArchiveFile(join(lab.formats.dir, 'in.tar'), dockerArchiveFiles(images));
+        await lab.import(real);
+        const legacy = await exportLegacy(lab, name);
+        const { id } = await lab.store.tags.lookupImage(name);
+        const layers = await lookUpLayers(lab, name);
+
+        for (const order of [
+          [legacy, real],
+          [real, legacy],
+        ]) {
+          await using other = await openJobLab();
+          for (const path of order)
+            expect((await other.import(path)).map(({ error }) => error?.code)).not.toContain('IMAGE_ID_TAKEN');
+          expect(other.store.graph.has(id)).toBe(true);
+          expect(await other.store.graph.layersOf(id)).toEqual(layers);
+        }
+
+        await using alone = await openJobLab();
+        const [copy] = await alone.import(legacy);
+        expect(copy).toMatchObject({ error: null, layers: Math.max(1, layers.length) });
+        const copied = await lookUpLayers(alone, name);
+        if (layers.length > 0) expect(copied.map(({ diffId }) => diffId)).toEqual(layers.map(({ diffId }) => diffId));
+      },
+    );
+
+    it('gives each v1 image above a real one its own layer', async () => {
+      await using lab = await openJobLab();
+      await lab.import(writeArchiveFile(join(lab.formats.dir, 'in.tar'), dockerArchiveFiles(images)));
+      const layer = fixtureLayer({ above: 'x' });
+      const parent = await lab.store.tags.lookupImage('one:1');
+      const child = await lab.store.graph.create(Readable.from([layer.tar]), { parent: parent.id });
+      await lab.store.tags.set('child', '1', child.id);
+      const out = join(lab.formats.dir, 'child.tar');
+      const sink = await openSink(`docker-archive:${out}`, lab.formats.context, { legacy: true });
+      good(await runExport(lab, ['child:1'], sink));
+      expect(execFileSync('tar', ['xOf', out, `${child.id}/layer.tar`]).equals(layer.tar)).toBe(true);
+    });
   });
 
   it('gives the same archive from two stores', async () => {

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sha256Digest } from '../../src/identity/digest.ts';
 import { DockerDaemon } from '../support/docker-daemon.ts';
 import { dockerArchiveFiles, writeArchiveFile } from '../support/image-fixture.ts';
 import { oddImage } from '../support/odd-image.ts';
@@ -78,7 +77,6 @@ describe.skipIf(reason !== '')('docker-archives, with the Docker daemon', () => 
     layermill(store, 'export', NAME, '--to', `docker-archive:${path}`, '--legacy');
     daemon.docker('image', 'rm', '--force', NAME);
     daemon.docker('load', '--input', path);
-    // The head is an image of its own there, with an empty layer.
-    expect(dockerLayers(NAME)).toEqual([...diffIds, sha256Digest(Buffer.alloc(1024))]);
+    expect(dockerLayers(NAME)).toEqual(diffIds);
   });
 });

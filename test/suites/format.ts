@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSink, type SinkOptions } from '../../src/formats/transports.ts';
-import type { ImageSink, SinkImage } from '../../src/image/image-sink.ts';
+import type { ImageSink, SinkImage, V1Link } from '../../src/image/image-sink.ts';
 import type { SourceItem } from '../../src/image/image-source.ts';
 import { type FormatLab, openFormatLab, readAll } from '../support/format-context.ts';
 import {
@@ -203,7 +203,7 @@ export function sinkImage(image: FixtureImage): SinkImage {
 }
 
 /** One v1 image for each layer, and the head without one, as a store makes them of a modern image. */
-function v1ChainOf({ layers, configDigest }: FixtureImage): { id: string; json: Buffer }[] {
+function v1ChainOf({ layers, configDigest }: FixtureImage): V1Link[] {
   const ids = [
     ...layers.map((_, index) =>
       sha256Digest(
@@ -215,7 +215,11 @@ function v1ChainOf({ layers, configDigest }: FixtureImage): { id: string; json: 
     ),
     configDigest.slice(7),
   ];
-  return ids.map((id, index) => ({ id, json: json(index === 0 ? { id } : { id, parent: ids[index - 1] }) }));
+  return ids.map((id, index) => ({
+    id,
+    json: json(index === 0 ? { id } : { id, parent: ids[index - 1] }),
+    empty: index === layers.length,
+  }));
 }
 
 function idOf({ diffId }: FixtureLayer): string {

@@ -2,7 +2,9 @@ import type { Graph } from '../../graph/graph.ts';
 import type { Image, ImageLayer, KeptBlob } from '../../graph/image.ts';
 import { type Digest, sha256Digest } from '../../identity/digest.ts';
 import { configOfV1 } from '../../image/config-of-v1.ts';
+import type { V1Link } from '../../image/image-sink.ts';
 import { keptBlobs, type KeptManifest, keptManifest } from './kept-manifest.ts';
+import { v1ChainOf } from './v1-chain.ts';
 
 /** Everything about an image that an export needs, read before anything is written. */
 export interface ExportableImage {
@@ -15,7 +17,7 @@ export interface ExportableImage {
   newConfig: boolean;
   manifest: KeptManifest;
   /** The v1 chain, base first. */
-  chain: { id: string; json: Buffer }[];
+  chain: V1Link[];
 }
 
 export async function describeForExport(graph: Graph, id: string): Promise<ExportableImage> {
@@ -29,7 +31,6 @@ export async function describeForExport(graph: Graph, id: string): Promise<Expor
   }));
   const kept = await graph.configOf(id);
   const config = kept === null ? await madeConfig(graph, history, layers) : { raw: kept, digest: sha256Digest(kept) };
-  const chain = await Promise.all(history.map(async (link) => ({ id: link.id, json: await graph.rawJson(link.id) })));
   return {
     image: history[0]!,
     layers: await Promise.all(described),
@@ -37,7 +38,7 @@ export async function describeForExport(graph: Graph, id: string): Promise<Expor
     configDigest: config.digest,
     newConfig: kept === null,
     manifest: await keptManifest(graph, id),
-    chain: chain.reverse(),
+    chain: await v1ChainOf(graph, history, kept),
   };
 }
 

@@ -122,7 +122,7 @@ async function putIndex(
 }
 
 function equality({ image, index }: PlannedImage, manifestDigest: string | null): string {
-  if (manifestDigest === null) return 'same ids, JSON and layers';
+  if (manifestDigest === null) return image.newConfig ? 'same ids, JSON and layers' : 'same DiffIDs; new id and config';
   if (image.newConfig) return 'same DiffIDs; new config, new manifest';
   if (image.manifest.manifest?.digest !== manifestDigest) return 'same config and DiffIDs; new manifest';
   return `identical bytes: ${index === null ? '' : 'index, '}manifest, config and layers`;

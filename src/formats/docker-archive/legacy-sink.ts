@@ -12,7 +12,7 @@ import { repositoriesJson } from './repositories.ts';
 const VERSION = Buffer.from('1.0');
 const EMPTY_LAYER = Buffer.alloc(1024);
 
-/** One v1 image of the archive; no layer of its own for the head of a modern image, which changes nothing. */
+/** One v1 image of the archive; without a layer of its own it changes nothing. */
 interface V1Image {
   json: Buffer;
   layer: Digest | null;
@@ -59,8 +59,9 @@ function addChain(images: Map<string, V1Image>, { chain, layers }: SinkImage): s
       argument: 'legacy',
     });
   }
-  for (const [index, { id, json }] of chain.entries()) {
-    images.set(id, { json, layer: layers[index]?.digest ?? null });
+  const own = layers.values();
+  for (const { id, json, empty } of chain) {
+    images.set(id, { json, layer: empty ? null : (own.next().value?.digest ?? null) });
   }
   return head.id;
 }
