@@ -193,7 +193,7 @@ async function roundTrip(work) {
   for (const { label, source, bytes } of written) {
     const { values, seconds } = await shown(second, 'import', source);
     mustEqual(`number of images in ${source}`, values.length, configs.size);
-    for (const { names, configDigest } of values) mustEqual(`config of ${names}`, configDigest, configs.get(names[0]));
+    for (const { ref, configDigest } of values) mustEqual(`config of ${ref}`, configDigest, configs.get(ref));
     rows.push({ step: `import ${label}`, ...facts, in: bytes, out: null, seconds });
   }
   const again = await layersOf(second, made.names);

@@ -7,6 +7,14 @@ import {
   REF_NAME,
   taggedName,
 } from '../../src/formats/names.ts';
+import { openFormatLab, readAll } from '../support/format-context.ts';
+import {
+  dockerArchiveFiles,
+  fixtureImage,
+  fixtureLayer,
+  legacyArchiveFiles,
+  writeArchiveFile,
+} from '../support/image-fixture.ts';
 
 describe('a name of RepoTags', () => {
   it.each([
@@ -90,4 +98,19 @@ describe('the full spelling of a name', () => {
   ])('of %s is %s', (familiar, full) => {
     expect(canonicalName(familiar)).toBe(full);
   });
+});
+
+it('an image is called by the familiar form of its name, however the archive spells it', async () => {
+  await using lab = openFormatLab();
+  const image = fixtureImage([fixtureLayer({ a: 'b' })], { names: ['index.docker.io/library/test:latest'] });
+  const modern = writeArchiveFile(`${lab.dir}/modern.tar`, dockerArchiveFiles([image]));
+  const id = 'a'.repeat(64);
+  const old = writeArchiveFile(
+    `${lab.dir}/old.tar`,
+    legacyArchiveFiles([{ id }], { 'docker.io/library/old': { '1': id } }),
+  );
+  const refs = async (path: string) =>
+    (await readAll(path, lab.context)).items.map((item) => ('ref' in item ? item.ref : null));
+  expect(await refs(modern)).toEqual(['test:latest']);
+  expect(await refs(old)).toEqual(['old:1']);
 });

@@ -135,9 +135,10 @@ function stageOf(error: unknown): Stage {
 
 function tell(session: Session, result: ImportedImage): ExitCode {
   if (result.error !== null) return session.fail(result.error, { source: result.source, ref: result.ref }, 'image');
-  const { error: _none, ...line } = result;
+  // Warnings are on stderr, as those of every verb.
+  const { error: _none, warnings: _warnings, ...line } = result;
   if (session.json) session.out.json(line);
-  else session.out.line(textOf(line));
+  else session.out.line(textOf(result));
   return EXIT.done;
 }
 

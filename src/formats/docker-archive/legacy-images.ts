@@ -1,5 +1,6 @@
 import { engineError } from '../../errors/kinds.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
+import { familiarReference } from '../../identity/reference.ts';
 import { isImageId, validateImageId } from '../../identity/image-id.ts';
 import { decodeRepositories, decodeV1Link } from '../../image/archive-documents.ts';
 import { DEFAULT_DOCUMENT_LIMITS } from '../../image/document-limits.ts';
@@ -112,7 +113,7 @@ function choose(parents: Family['parents'], tags: Map<string, string[]>, selecti
   const isParent = new Set(parents.values());
   const heads = [...parents.keys()].filter((id) => !isParent.has(id) && !tags.has(id));
   const all: Wanted = [
-    ...[...tags].map(([id, names]): Wanted[number] => [names[0]!, id, names]),
+    ...[...tags].map(([id, names]): Wanted[number] => [familiarReference(names[0]!), id, names]),
     ...heads.map((id): Wanted[number] => [id, id, []]),
   ];
   if (selection === null) return all;

@@ -5,6 +5,7 @@ import { decodeConfig } from '../../image/decode-config.ts';
 import type { ImageConfig } from '../../image/image-config.ts';
 import type { ModernImage, SourceItem, SourceLayer } from '../../image/image-source.ts';
 import { verifyBlob } from '../../image/manifest.ts';
+import { familiarReference } from '../../identity/reference.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import { type ArchiveFile, readPlain } from '../archive-file.ts';
 import { brokenImage } from '../broken.ts';
@@ -22,7 +23,8 @@ export async function* readListedImages(
   const raw = await readPlain(archive, 'manifest.json');
   const listed = decodeArchiveManifest(raw ?? Buffer.alloc(0), context.documents);
   for (const [place, image] of listed.entries()) {
-    const ref = image.repoTags[0] ?? `@${place}`;
+    const [first] = image.repoTags;
+    const ref = first === undefined ? `@${place}` : familiarReference(first);
     try {
       const names = chosenNames(image, place, selection);
       if (names !== null) yield await readImage(archive, image, ref, names, context);
