@@ -1,14 +1,16 @@
 // Shows layermill at work on real input. Without arguments it makes three images that share layers from directories of
-// this machine, writes them as three kinds of archive, imports those in a second store, and checks every digest itself.
-// With arguments it imports those archives instead: npm run demo -- a.tar b.tar
+// this machine, writes them as three kinds of archive, imports each of those in an empty store, and checks every digest
+// itself. With arguments it imports those archives instead: npm run demo -- a.tar b.tar
+// `--keep DIR` leaves the archives there, to try other things with: npm run demo -- --keep /tmp/images
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { createGunzip } from 'node:zlib';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -36,11 +38,15 @@ async function layermill(store, ...args) {
   return { values, seconds: (performance.now() - began) / 1000 };
 }
 
+/** Directories that are left out where commands are shown: the work of the demo, and where it keeps the archives. */
+const places = [];
+const shortened = (text) => places.reduce((short, place) => short.replaceAll(`${place}/`, ''), text);
+
 /** As `layermill`, and shows the command as a person would type it, with its time. */
 async function shown(store, ...args) {
   const result = await layermill(store, ...args);
   const typed = args.map((arg) => (/\s/.test(arg) ? `'${arg}'` : arg)).join(' ');
-  say(`  $ layermill ${typed.replaceAll(`${dirname(store)}/`, '')}   # ${result.seconds.toFixed(1)} s`);
+  say(`  $ layermill ${shortened(typed)}   # ${result.seconds.toFixed(1)} s`);
   return result;
 }
 
@@ -128,8 +134,8 @@ const FORMATS = [
   { label: 'OCI layout, zstd', transport: 'oci', file: 'zstd', compression: 'zstd' },
 ];
 
-async function exportImages(store, names, { transport, file, compression }, work) {
-  const path = join(work, file);
+async function exportImages(store, names, { transport, file, compression }, out) {
+  const path = join(out, file);
   const to = `${transport}:${path}`;
   const { values, seconds } = await shown(store, 'export', ...names, '--to', to, '--compression', compression);
   return { path, source: to, seconds, bytes: bytesOf(path), exported: values };
@@ -169,57 +175,69 @@ async function verifyLayers(store, distinct, work) {
   }
 }
 
-async function roundTrip(work) {
-  const [first, second] = [join(work, 'first'), join(work, 'second')];
+async function roundTrip(work, out) {
+  const first = join(work, 'store');
   const made = await createImages(first);
   const { distinct, references } = await layersOf(first, made.names);
-  const facts = { images: made.names.length, layers: references, shared: references - distinct.size };
+  const facts = {
+    images: made.names.length,
+    layers: references,
+    made: distinct.size,
+    shared: references - distinct.size,
+  };
   const rows = [{ step: 'create', ...facts, in: made.bytes, out: null, seconds: made.seconds }];
+  say('\nWritten out of the store:\n');
   const written = [];
   for (const format of FORMATS) {
-    const result = await exportImages(first, made.names, format, work);
+    const result = await exportImages(first, made.names, format, out);
     written.push({ ...format, ...result });
     // A docker-archive holds the tars as they are: its size is what the other formats pack.
-    rows.push({
-      step: `export ${format.label}`,
-      ...facts,
-      in: written[0].bytes,
-      out: result.bytes,
-      seconds: result.seconds,
-    });
+    const row = { in: written[0].bytes, out: result.bytes, seconds: result.seconds };
+    rows.push({ step: `export ${format.label}`, ...facts, ...row });
     if (format.transport === 'oci') await verifyLayout(result.path);
   }
-  const configs = new Map(written[0].exported.map((line) => [line.ref, line.configDigest]));
-  for (const { label, source, bytes } of written) {
-    const { values, seconds } = await shown(second, 'import', source);
-    mustEqual(`number of images in ${source}`, values.length, configs.size);
-    for (const { ref, configDigest } of values) mustEqual(`config of ${ref}`, configDigest, configs.get(ref));
-    rows.push({ step: `import ${label}`, ...facts, in: bytes, out: null, seconds });
+  say('\nAnd each of them read into an empty store; the last one once more, where everything is already:\n');
+  const known = { configs: new Map(written[0].exported.map((line) => [line.ref, line.configDigest])), distinct };
+  for (const archive of written) {
+    rows.push(await importVerified(work, archive, known));
+    if (archive !== written.at(-1)) await rm(storeFor(work, archive), { recursive: true });
   }
-  const again = await layersOf(second, made.names);
-  mustEqual('the list of layers', [...again.distinct.keys()].join(), [...distinct.keys()].join());
-  await verifyLayers(second, again.distinct, work);
+  rows.push({ ...(await importRow(storeFor(work, written.at(-1)), written.at(-1))).row, step: 'import once more' });
   return rows;
+}
+
+const storeFor = (work, { file }) => join(work, `from-${file}`);
+
+/** Imports what was written, and compares everything with what it was written from. */
+async function importVerified(work, archive, { configs, distinct }) {
+  const store = storeFor(work, archive);
+  const { values, row } = await importRow(store, archive);
+  mustEqual(`number of images in ${archive.source}`, values.length, configs.size);
+  for (const { ref, configDigest } of values) mustEqual(`config of ${ref}`, configDigest, configs.get(ref));
+  const again = await layersOf(store, [...configs.keys()]);
+  mustEqual('the list of layers', [...again.distinct.keys()].join(), [...distinct.keys()].join());
+  await verifyLayers(store, again.distinct, work);
+  return row;
+}
+
+async function importRow(store, { label, source, bytes }) {
+  const { values, seconds } = await shown(store, 'import', source);
+  const layers = { layers: sum(values, 'layers'), made: sum(values, 'registered'), shared: sum(values, 'reused') };
+  return { values, row: { step: `import ${label}`, images: values.length, ...layers, in: bytes, out: null, seconds } };
 }
 
 async function importArchives(archives, work) {
   const store = join(work, 'store');
   const rows = [];
-  const names = [];
-  for (const archive of archives) {
-    const { values, seconds } = await shown(store, 'import', archive);
-    names.push(...values.map((line) => line.id));
-    rows.push({
-      step: `import ${basename(archive)}`,
-      images: values.length,
-      layers: sum(values, 'layers'),
-      shared: sum(values, 'reused'),
-      in: statSync(archive).isDirectory() ? bytesOf(archive) : statSync(archive).size,
-      out: null,
-      seconds,
-    });
+  const ids = [];
+  for (const source of archives) {
+    const bytes = existsSync(source) ? bytesOf(source) : 0;
+    const { values, row } = await importRow(store, { label: basename(source), source, bytes });
+    // A source with its transport before it: what was read is known afterwards.
+    rows.push({ ...row, in: row.in || sum(values, 'bytes') });
+    ids.push(...values.map((line) => line.id));
   }
-  await verifyLayers(store, (await layersOf(store, names)).distinct, work);
+  await verifyLayers(store, (await layersOf(store, ids)).distinct, work);
   return rows;
 }
 
@@ -240,12 +258,14 @@ function table(rows) {
     ['', (row) => row.step],
     ['images', (row) => row.images],
     ['layers', (row) => row.layers],
+    ['new', (row) => row.made],
     ['shared', (row) => row.shared],
     ['bytes in', (row) => size(row.in)],
     ['bytes out', (row) => (row.out === null ? '' : size(row.out))],
     ['ratio', (row) => (row.out === null ? '' : (row.out / row.in).toFixed(2))],
     ['seconds', (row) => row.seconds.toFixed(2)],
-    ['MB/s', (row) => (row.in / 1e6 / row.seconds).toFixed(0)],
+    // Nothing was unpacked where every layer was there: that is no speed.
+    ['MB/s', (row) => (row.made === 0 ? '' : (row.in / 1e6 / row.seconds).toFixed(0))],
   ];
   const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => String(cell(row))))];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index].length)));
@@ -255,14 +275,21 @@ function table(rows) {
   return [line(cells[0]), rule, ...cells.slice(1).map(line), rule].join('\n');
 }
 
-async function main(archives) {
+async function main() {
+  const options = { keep: { type: 'string' } };
+  const { values, positionals: archives } = parseArgs({ options, allowPositionals: true });
   if (!existsSync(program)) throw new Error('layermill is not built: run `npm run demo`, or `npm run build` first');
   const work = await mkdtemp(join(tmpdir(), 'layermill-demo-'));
+  const out = values.keep === undefined ? work : resolve(values.keep);
+  places.push(work, out);
   try {
-    const rows = await (archives.length > 0 ? importArchives(archives, work) : roundTrip(work));
+    await mkdir(out, { recursive: true });
+    const rows = await (archives.length > 0 ? importArchives(archives, work) : roundTrip(work, out));
     say(`\n${table(rows)}\n`);
     say(`${verified} digests were computed again by the demo itself; every one is as it should be.`);
     say('Times are those of whole commands, start of the program included.');
+    if (out !== work && archives.length === 0)
+      say(`The archives are in ${out}: ${FORMATS.map(({ file }) => file).join(', ')}`);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -271,7 +298,7 @@ async function main(archives) {
 // An interrupt reaches the running command too: it fails, and everything is cleaned up on the way out.
 process.on('SIGINT', () => {});
 try {
-  await main(process.argv.slice(2));
+  await main();
 } catch (error) {
   console.error(`demo: ${error.message}`);
   process.exitCode = 1;
