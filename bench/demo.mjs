@@ -231,10 +231,10 @@ async function importArchives(archives, work) {
   const rows = [];
   const ids = [];
   for (const source of archives) {
-    const bytes = existsSync(source) ? bytesOf(source) : 0;
-    const { values, row } = await importRow(store, { label: basename(source), source, bytes });
-    // A source with its transport before it: what was read is known afterwards.
-    rows.push({ ...row, in: row.in || sum(values, 'bytes') });
+    const path = existsSync(source) ? source : source.replace(/^[a-z-]+:([^:]+).*$/, '$1');
+    const bytes = existsSync(path) ? bytesOf(path) : 0;
+    const { values, row } = await importRow(store, { label: basename(path), source, bytes });
+    rows.push(row);
     ids.push(...values.map((line) => line.id));
   }
   await verifyLayers(store, (await layersOf(store, ids)).distinct, work);
@@ -270,7 +270,10 @@ function table(rows) {
   const cells = [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => String(cell(row))))];
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index].length)));
   const line = (row) =>
-    row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[index]))).join('   ');
+    row
+      .map((cell, index) => (index === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[index])))
+      .join('   ')
+      .trimEnd();
   const rule = '─'.repeat(line(cells[0]).length);
   return [line(cells[0]), rule, ...cells.slice(1).map(line), rule].join('\n');
 }
