@@ -1,33 +1,31 @@
-import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import type { Digest } from '../src/identity/digest.ts';
 import type { BlobDigest } from '../src/tasks/task-map.ts';
+import { HashedBytes } from './hashed-bytes.ts';
+import { NewFile } from './new-file.ts';
 
 /** A new file that a task writes from start to end, hashed on the way. It is removed unless `finish` was reached. */
 export class OutputFile {
-  readonly #path: string;
-  readonly #fd: number;
-  readonly #hash: Hash = createHash('sha256');
-  #size = 0;
-  #finished = false;
+  readonly #file: NewFile;
+  readonly #bytes: HashedBytes;
 
-  constructor(path: string) {
-    this.#path = path;
-    this.#fd = openSync(path, 'wx', 0o600);
+  constructor(path: string, promised?: Digest) {
+    this.#file = new NewFile(path);
+    this.#bytes = new HashedBytes(promised);
   }
 
   write(chunk: Buffer): void {
-    this.#hash.update(chunk);
-    this.#size += chunk.length;
-    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+    this.#bytes.update(chunk);
+    this.#file.write(chunk);
   }
 
+  /** Throws DIGEST_MISMATCH when it is not what was promised. */
   finish(): BlobDigest {
-    this.#finished = true;
-    return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
+    const blob = this.#bytes.finishChecked();
+    this.#file.keep();
+    return blob;
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
-    if (!this.#finished) rmSync(this.#path, { force: true });
+    this.#file[Symbol.dispose]();
   }
 }

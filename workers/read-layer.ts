@@ -1,4 +1,3 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { LayerLimits } from '../src/archive/limits.ts';
 import { type Pumped, pumpTar } from '../src/archive/pump-tar.ts';
 import type { TarVisitor } from '../src/archive/tar-entry.ts';
@@ -9,6 +8,7 @@ import type { System } from '../src/system/system.ts';
 import type { HashedLayer, LayerBytes } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { LayerHash } from './layer-hash.ts';
+import { NewFile } from './new-file.ts';
 
 /** What the tasks that read a whole layer are all told. */
 interface LayerInput {
@@ -32,7 +32,8 @@ export function readLayer(
   into: TarTaker,
   context: TaskContext,
 ): HashedLayer {
-  using kept = new KeptBlob(input.bytes.keepBlob);
+  const { keepBlob } = input.bytes;
+  using kept = keepBlob === null ? null : new NewFile(keepBlob);
   const hash = new LayerHash(input.source);
   const tar = (chunk: Buffer): void => {
     hash.tar(chunk);
@@ -40,12 +41,12 @@ export function readLayer(
   };
   const packed = (chunk: Buffer): void => {
     hash.packed(chunk);
-    kept.write(chunk);
+    kept?.write(chunk);
   };
   const { compression, state } = pump(system, input, tar, context, packed);
   into.end();
   const digests = hash.finish(compression, input.bytes.expected);
-  kept.keep();
+  kept?.keep();
   return { digests, state };
 }
 
@@ -86,31 +87,4 @@ export function pump(
     cell.addBytesIn(bytes);
   };
   return pumpTar(system, source, tar, { limits, tick, packed, warn });
-}
-
-/** The file that the packed bytes are kept in, if they are; it goes again unless `keep` was reached. */
-class KeptBlob {
-  readonly #path: string | null;
-  readonly #fd: number;
-  #good = false;
-
-  constructor(path: string | null) {
-    this.#path = path;
-    this.#fd = path === null ? -1 : openSync(path, 'wx', 0o600);
-  }
-
-  write(chunk: Buffer): void {
-    if (this.#path === null) return;
-    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
-  }
-
-  keep(): void {
-    this.#good = true;
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#path === null) return;
-    closeSync(this.#fd);
-    if (!this.#good) rmSync(this.#path, { force: true });
-  }
 }

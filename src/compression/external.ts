@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { engineError } from '../errors/kinds.ts';
 import { fromSystemError } from '../errors/system-error.ts';
-import { digestAlgorithm } from '../identity/digest.ts';
+import { type Digest, digestAlgorithm, digestMismatch } from '../identity/digest.ts';
 import { cancelled, onAbort } from '../streams/abort.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { ExpansionLimits } from './codec.ts';
@@ -181,8 +181,6 @@ function checkFed(blob: BlobRef, feeding: Feeding): void {
     throw engineError('SIZE_MISMATCH', message, { what, expected: size, actual: feeding.bytes });
   }
   if (blob.digest === undefined) return;
-  const actual = `${digestAlgorithm(blob.digest)}:${feeding.hash.digest('hex')}`;
-  if (actual === blob.digest) return;
-  const message = `the bytes of blob ${blob.digest} have digest ${actual}; fetch or save it again`;
-  throw engineError('DIGEST_MISMATCH', message, { what: 'blob', expected: blob.digest, actual });
+  const actual: Digest = `${digestAlgorithm(blob.digest)}:${feeding.hash.digest('hex')}`;
+  if (actual !== blob.digest) throw digestMismatch(blob.digest, actual);
 }

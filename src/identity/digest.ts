@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { EngineError } from '../errors/engine-error.ts';
 import { engineError } from '../errors/kinds.ts';
 
 /** `sha256:` or `sha512:` and the lower-case hex of the hash; only a checked string has this type. */
@@ -31,6 +32,12 @@ export function digestHex(digest: Digest): string {
 
 export function sha256Digest(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** The error of a blob whose bytes are not what its digest says. */
+export function digestMismatch(expected: Digest, actual: Digest): EngineError {
+  const message = `the bytes of blob ${expected} have digest ${actual}; fetch or save it again`;
+  return engineError('DIGEST_MISMATCH', message, { what: 'blob', expected, actual });
 }
 
 /** The ChainID of a layer on top of `parent` (null for the base), as the OCI image spec defines it in config.md. */

@@ -1,0 +1,26 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+
+/** A file that a task makes; it goes again unless `keep` was reached. */
+export class NewFile {
+  readonly #path: string;
+  readonly #fd: number;
+  #good = false;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = openSync(path, 'wx', 0o600);
+  }
+
+  write(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+  }
+
+  keep(): void {
+    this.#good = true;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+    if (!this.#good) rmSync(this.#path, { force: true });
+  }
+}
