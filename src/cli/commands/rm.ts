@@ -78,7 +78,7 @@ async function removeOne(engine: Engine, name: string, options: RemoveOptions, t
     tell({ untagged: imageReference(familiarName(repository), tag) });
   };
   const { graph, tags } = engine;
-  const isLast = graph.has(named) && !graph.hasChildren(named) && tags.byId().get(named)?.length === 1;
+  const isLast = graph.has(named) && !graph.hasChildren(named) && tags.namesOf(named).length === 1;
   if (!isLast) return untag();
   await whileClaimed(engine, named, async () => {
     await untag();
