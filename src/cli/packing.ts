@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { type Packing, packingWith } from '../config/packing.ts';
 import type { CompressionSettings } from '../config/settings.ts';
 import { engineError } from '../errors/kinds.ts';
 
@@ -9,13 +10,6 @@ export interface PackingOptions {
   reproducible?: boolean;
 }
 
-export interface Packing<Compression extends string> {
-  /** Undefined leaves it to the destination. */
-  compression: Compression | undefined;
-  level: number | undefined;
-  reproducible: boolean;
-}
-
 /** Adds the options that decide how layers are packed. */
 export function addPackingOptions(command: Command, compressions: readonly string[]): Command {
   return command
@@ -24,24 +18,21 @@ export function addPackingOptions(command: Command, compressions: readonly strin
     .option('--reproducible', 'the same bytes on every machine; gzip is then about four times as slow');
 }
 
-/** What was asked for, else what the settings say. Throws INVALID_ARGUMENT for a level that nothing is packed with. */
+/**
+ * What was asked for, else what the settings say; a compression of undefined is left to the destination. Throws
+ * INVALID_ARGUMENT for a level that nothing is packed with.
+ */
 export function packingOf<const Compression extends string>(
   options: PackingOptions,
   settings: CompressionSettings,
   compressions: readonly Compression[],
-): Packing<Compression> {
+): Packing<Compression | undefined> {
   const named = options.compression ?? settings.default;
   const compression = compressions.find((known) => known === named);
-  const packs = compression === 'gzip' || compression === 'zstd';
-  if (options.level !== undefined && !packs)
+  if (options.level !== undefined && compression !== 'gzip' && compression !== 'zstd')
     throw wrongLevel('--level needs --compression gzip or zstd', options.level);
-  const configured = compression === 'gzip' ? settings.gzipLevel : settings.zstdLevel;
-  const level = options.level === undefined ? configured : wholeNumber(options.level);
-  return {
-    compression,
-    level: level === 'auto' || !packs ? undefined : level,
-    reproducible: options.reproducible ?? settings.reproducible,
-  };
+  const level = options.level === undefined ? undefined : wholeNumber(options.level);
+  return packingWith({ compression, level, reproducible: options.reproducible }, settings);
 }
 
 function wholeNumber(text: string): number {

@@ -39,7 +39,7 @@ const WRITTEN: readonly OutputCompression[] = ['none', 'gzip', 'zstd'];
  */
 export function profileFor(wanted: {
   compression: OutputCompression;
-  level?: number;
+  level?: number | undefined;
   reproducible?: boolean;
 }): CompressionProfile {
   const { compression, reproducible = false } = wanted;

@@ -66,7 +66,7 @@ export const verb: Verb = {
 
 function profileOf(options: PackingOptions, settings: CompressionSettings): CompressionProfile {
   const { compression = 'none', level, reproducible } = packingOf(options, settings, COMPRESSIONS);
-  return profileFor({ compression, reproducible, ...(level === undefined ? {} : { level }) });
+  return profileFor({ compression, level, reproducible });
 }
 
 function checkOutput({ json, out }: Session, { kind }: Destination): void {
