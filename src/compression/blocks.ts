@@ -3,10 +3,10 @@ import type { ByteSink } from './codec.ts';
 /**
  * Cuts what is written into blocks of exactly `size` bytes, the last one shorter, so that nothing downstream depends
  * on how the input came. A block that lies whole in one chunk is not copied. Blocks are only valid until `full`
- * returns; the buffer is made when the first one has to be gathered.
+ * returns; a buffer to gather them in is made when the first one needs it, unless one is given.
  */
-export function blocks(size: number, full: ByteSink): { write(chunk: Buffer): void; end(): void } {
-  let gathered: Buffer | undefined;
+export function blocks(size: number, full: ByteSink, gatherIn?: Buffer): { write(chunk: Buffer): void; end(): void } {
+  let gathered: Buffer | undefined = gatherIn;
   let used = 0;
   return {
     write(chunk) {

@@ -26,7 +26,7 @@ export interface ExpansionLimits {
 
 /**
  * Everything that decides the bytes of a packed layer. The same profile gives the same bytes whatever the number of
- * threads: the input is cut at fixed offsets (gzip 1 MiB, zstd 4 MiB) and each cut is packed by itself.
+ * threads: the input is cut at fixed offsets (gzip 1 MiB, zstd 8 MiB) and each cut is packed by itself.
  */
 export interface CompressionProfile {
   compression: OutputCompression;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PART_BYTES } from '../../src/compression/codec.ts';
 import { profileFor } from '../../src/compression/codecs.ts';
 import { unzstd, zstdStream } from '../../src/compression/zstd.ts';
 import { codeOf, pack, sampleBytes, unpack } from '../support/pack.ts';
@@ -68,7 +69,7 @@ test.each([1, 3, 7, 12, 19])('frames of level %i do not depend on what the encod
   const one = profileFor({ compression: 'zstd', level });
   const size = level > 12 ? 300_000 : 4 * 1024 ** 2;
   const alone = pack(one, sampleBytes(size, 5));
-  const after = pack(one, Buffer.concat([sampleBytes(4 * 1024 ** 2, 9), sampleBytes(size, 5)]));
+  const after = pack(one, Buffer.concat([sampleBytes(PART_BYTES, 9), sampleBytes(size, 5)]));
   expect(after.subarray(after.length - alone.length).equals(alone)).toBe(true);
 });
 
