@@ -5,6 +5,7 @@ import { partEncoder } from '../src/compression/codecs.ts';
 import type { System } from '../src/system/system.ts';
 import type { ArchivedPart, ArchivePart } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
+import { ProvenPart } from './proven-part.ts';
 import { Scope } from './scope.ts';
 
 const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
@@ -21,13 +22,17 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
     packedSize += chunk.length;
     context.cell.addBytesOut(chunk.length);
   }, input.last);
+  const proven =
+    input.proof === null || system.sha256 === null ? null : new ProvenPart(system.sha256, input.proof, input.part);
   const start = input.part * PART_BYTES;
   const end = Math.min(start + PART_BYTES, rebuilder.tarSize);
   rebuilder.write(start, end, (chunk) => {
     context.cell.throwIfCancelled();
     context.cell.addBytesIn(chunk.length);
+    proven?.update(chunk);
     part.write(chunk);
   });
+  proven?.finish();
   const crc32 = part.end();
-  return { tarSize: end - start, crc32, packedSize };
+  return { tarSize: end - start, crc32, packedSize, proven: proven !== null };
 }

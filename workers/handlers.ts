@@ -21,7 +21,7 @@ export function createHandlers(system: System): TaskHandlers {
     'layer.digest': (input, context) => digestLayer(system, input, context),
     'layer.archive': (input, context) => archiveLayer(system, input, context),
     'layer.part': (input, context) => archivePart(system, input, context),
-    'layer.join': joinParts,
+    'layer.join': (input, context) => joinParts(system, input, context),
     'layer.size': (input) => sizeLayer(system, input),
     'tree.clone': (input, context) => cloneTree(system, input, context),
     'tree.unpack': (input, context) => unpackTree(system, input, context),

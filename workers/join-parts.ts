@@ -1,28 +1,57 @@
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { partEncoder } from '../src/compression/codecs.ts';
 import { crc32Combine } from '../src/compression/crc32.ts';
 import { readBlob } from '../src/streams/read-blob.ts';
+import type { RunningSha256 } from '../src/system/resumable-sha256.ts';
+import type { System } from '../src/system/system.ts';
 import type { JoinedParts, JoinParts } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { OutputFile } from './output-file.ts';
+import { Scope } from './scope.ts';
 
-/** Task `layer.join`. */
-export function joinParts(input: JoinParts, context: TaskContext): JoinedParts {
-  using output = new OutputFile(input.to);
+const NOTHING: JoinedParts = { size: 0, tarSize: 0, crc32: 0, running: null, digest: null };
+
+/**
+ * Task `layer.join`. The file is hashed as it grows; where a hash cannot be taken along to the next task, it is read
+ * again when it is complete. It is the caller's to remove when this fails.
+ */
+export function joinParts(system: System, input: JoinParts, context: TaskContext): JoinedParts {
+  using open = new Scope();
+  const { joined, to, last } = input;
+  let { size, tarSize, crc32 } = joined ?? NOTHING;
+  const fd = open.adopt(openSync(to, joined === null ? 'wx' : 'a', 0o600), closeSync);
+  const sha256 = goOn(system, joined);
+  const append = (chunk: Buffer): void => {
+    context.cell.throwIfCancelled();
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+    sha256?.update(chunk);
+    size += chunk.length;
+    context.cell.addBytesIn(chunk.length);
+  };
   const encoder = partEncoder(input.profile);
-  let crc32 = 0;
-  let tarSize = 0;
-  output.write(encoder.head);
+  if (joined === null) append(encoder.head);
   for (const part of input.parts) {
-    readBlob({ path: part.path }, (chunk) => {
-      context.cell.throwIfCancelled();
-      context.cell.addBytesIn(chunk.length);
-      output.write(chunk);
-    });
+    readBlob({ path: part.path }, append);
     rmSync(part.path);
     crc32 = crc32Combine(crc32, part.crc32, part.tarSize);
     tarSize += part.tarSize;
   }
-  output.write(encoder.tail(crc32, tarSize));
-  return { blob: output.finish() };
+  if (!last) return { size, tarSize, crc32, running: sha256?.save().toString('base64') ?? null, digest: null };
+  append(encoder.tail(crc32, tarSize));
+  const hash = sha256?.digest() ?? hashFile(to, context);
+  return { size, tarSize, crc32, running: null, digest: `sha256:${hash.toString('hex')}` };
+}
+
+function goOn({ sha256 }: System, joined: JoinedParts | null): RunningSha256 | null {
+  if (joined === null) return sha256?.start() ?? null;
+  return joined.running === null ? null : (sha256?.restore(Buffer.from(joined.running, 'base64')) ?? null);
+}
+
+function hashFile(path: string, context: TaskContext): Buffer {
+  const hash = createHash('sha256');
+  readBlob({ path }, (chunk) => {
+    context.cell.throwIfCancelled();
+    hash.update(chunk);
+  });
+  return hash.digest();
 }

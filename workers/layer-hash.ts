@@ -3,16 +3,20 @@ import type { Compression } from '../src/compression/codec.ts';
 import { engineError } from '../src/errors/kinds.ts';
 import type { Digest } from '../src/identity/digest.ts';
 import type { LayerDigests } from '../src/tasks/task-map.ts';
+import type { ResumableSha256 } from '../src/system/resumable-sha256.ts';
 import { HashedBytes } from './hashed-bytes.ts';
+import { NotedSha256 } from './noted-sha256.ts';
 
 /** Hashes a layer as it is read: its tar, and what the tar came in when that is packed. A plain tar is hashed once. */
 export class LayerHash {
+  readonly #noted: NotedSha256 | null;
   readonly #tar: HashedBytes;
   readonly #packed: HashedBytes;
 
-  constructor(source: TarSource) {
+  constructor(source: TarSource, sha256: ResumableSha256 | null) {
     const promised = source.from === 'blob' ? source.blob.digest : undefined;
-    this.#tar = new HashedBytes(promised);
+    this.#noted = sha256 === null ? null : new NotedSha256(sha256);
+    this.#tar = new HashedBytes(promised, this.#noted ?? undefined);
     this.#packed = new HashedBytes(promised);
   }
 
@@ -32,7 +36,8 @@ export class LayerHash {
     const blob = (plain ? this.#tar : this.#packed).finishChecked();
     const tar = plain ? blob : this.#tar.finish();
     if (expected.diffId !== undefined) checkDiffId(expected.diffId, tar.digest);
-    return { diffId: tar.digest, tarSize: tar.size, blob, compression };
+    const midstates = this.#noted?.midstates().toString('base64') ?? null;
+    return { diffId: tar.digest, tarSize: tar.size, midstates, blob, compression };
   }
 }
 

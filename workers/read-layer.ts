@@ -34,7 +34,7 @@ export function readLayer(
 ): HashedLayer {
   const { keepBlob } = input.bytes;
   using kept = keepBlob === null ? null : new NewFile(keepBlob);
-  const hash = new LayerHash(input.source);
+  const hash = new LayerHash(input.source, system.sha256);
   const tar = (chunk: Buffer): void => {
     hash.tar(chunk);
     into.write(chunk);

@@ -6,6 +6,7 @@ import { addHead } from './add-head.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
 import { keptWith } from './kept-blob.ts';
+import { infoOfLayer } from './layer-file.ts';
 import { prepareLayer } from './layer-input.ts';
 import { openLayerSpool } from './layer-spool.ts';
 import { type LayerWorks, LayerWork } from './layer-work.ts';
@@ -219,11 +220,11 @@ async function makeLayer(
 }
 
 async function writeMetadata(context: GraphContext, { layer }: Step, filled: FilledLayer): Promise<void> {
-  const { size, diffId, tarSize, entries } = filled.applied;
+  const { applied } = filled;
   const blob = keptWith(filled, layer.mediaType);
   try {
-    const info = { format: 1, diffId, tarSize, entries, ...(blob === undefined ? {} : { blob }) } as const;
-    await context.store.write(filled.meta.path, { size, info });
+    const info = { ...infoOfLayer(applied), ...(blob === undefined ? {} : { blob }) };
+    await context.store.write(filled.meta.path, { size: applied.size, info });
   } catch (error) {
     await discardLayer(filled);
     throw error;

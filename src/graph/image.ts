@@ -22,6 +22,8 @@ export interface LayerInfo {
   /** Bytes of that tar. */
   tarSize: number;
   entries: number;
+  /** The states of the tar's SHA-256 after 1, 2, … whole parts (PART_BYTES), 32 bytes each, in base64. */
+  midstates?: string;
   /** The packed bytes that the layer first came in, when they are kept. */
   blob?: KeptBlob;
   /** Of a head: the blob of each of its layers, base first; null for layers that came unpacked or were dropped. */

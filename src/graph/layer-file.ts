@@ -1,9 +1,21 @@
 import { engineError } from '../errors/kinds.ts';
 import { type Digest, isDigest } from '../identity/digest.ts';
 import { parseStrictJson } from '../image/strict-json.ts';
+import type { LayerDigests } from '../tasks/task-map.ts';
 import type { KeptBlob, LayerInfo } from './image.ts';
+import { areMidstates } from './midstates.ts';
 
 const FORMAT = 1;
+
+/** What to note of a layer that was read to its end; a small one has no midstates. */
+export function infoOfLayer({
+  diffId,
+  tarSize,
+  midstates,
+  entries,
+}: Pick<LayerDigests, 'diffId' | 'tarSize' | 'midstates'> & { entries: number }): LayerInfo {
+  return { format: FORMAT, diffId, tarSize, entries, ...(midstates === null || midstates === '' ? {} : { midstates }) };
+}
 
 /** The bytes of `layer.json`. */
 export function encodeLayerInfo(info: LayerInfo): string {
@@ -13,17 +25,26 @@ export function encodeLayerInfo(info: LayerInfo): string {
 /** Reads `layer.json` back; it lies where anybody with the store can damage it. Throws JSON_INVALID. */
 export function decodeLayerInfo(raw: Buffer, id: string): LayerInfo {
   const what = `layer.json of image ${id}`;
-  const { format, diffId, tarSize, entries, blob, blobs, manifest } = asFields(parseStrictJson(raw, what), what);
+  const { format, diffId, tarSize, entries, midstates, blob, blobs, manifest } = asFields(
+    parseStrictJson(raw, what),
+    what,
+  );
   if (format !== FORMAT) throw invalid(what, `format ${String(format)}, not ${FORMAT}`);
   return {
     format,
     diffId: diffId === null ? null : asDigest(diffId, what),
     tarSize: asCount(tarSize, what),
     entries: asCount(entries, what),
+    ...(midstates === undefined ? {} : { midstates: asMidstates(midstates, asCount(tarSize, what), what) }),
     ...(blob === undefined ? {} : { blob: asKeptBlob(blob, what) }),
     ...(blobs === undefined ? {} : { blobs: asBlobs(blobs, what) }),
     ...(manifest === undefined ? {} : { manifest: asManifest(manifest, what) }),
   };
+}
+
+function asMidstates(value: unknown, tarSize: number, what: string): string {
+  if (typeof value === 'string' && areMidstates(value, tarSize)) return value;
+  throw invalid(what, 'its midstates do not fit its size');
 }
 
 function asBlobs(value: unknown, what: string): (KeptBlob | null)[] {

@@ -11,6 +11,7 @@ import { idTaken } from './id-taken.ts';
 import type { Image } from './image.ts';
 import { decodeChecked } from './image-store.ts';
 import { knownDiffId } from './known-diff-id.ts';
+import { infoOfLayer } from './layer-file.ts';
 import { type LayerInput, prepareLayer, requireLayer } from './layer-input.ts';
 import { openLayerSpool } from './layer-spool.ts';
 
@@ -119,9 +120,8 @@ async function registerNew(
   let committed = false;
   try {
     const size = await sizeOf(context, filled, registration);
-    const { diffId, tarSize, entries } = filled.applied;
     const { tree, meta } = filled;
-    await context.store.write(meta.path, { size, info: { format: 1, diffId, tarSize, entries } });
+    await context.store.write(meta.path, { size, info: infoOfLayer(filled.applied) });
     const staged = { id: image.id, parent: image.parent, json: registration.json(size), tree, meta, blobs: [] };
     committed = (await context.commits.commit(staged)) === 'committed';
     return committed ? { image: { ...image, size }, reused: false } : null;

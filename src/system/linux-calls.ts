@@ -1,8 +1,9 @@
-import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 import type { EngineError } from '../errors/engine-error.ts';
 import { engineError } from '../errors/kinds.ts';
 import { EINTR, EIO } from './errno.ts';
+import { loadKoffi } from './koffi.ts';
+import { bindResumableSha256, type ResumableSha256 } from './resumable-sha256.ts';
 
 /** A C string or struct in memory. */
 type Pointer = Uint8Array | Int32Array;
@@ -47,6 +48,8 @@ export interface LinuxCalls {
   umount2(target: string, flags: number): number;
   unshare(flags: number): number;
   umask(mask: number): number;
+  /** Of the OpenSSL that lies in the same program; bound when it is asked for. */
+  sha256(): ResumableSha256 | null;
 }
 
 /** openat2 and statx by number: a C library may be older than they are. Other processors take the portable way. */
@@ -102,7 +105,7 @@ type Call = (a: Argument, b?: Argument, c?: Argument, d?: Argument, e?: Argument
 export function loadLinuxCalls(): LinuxCalls {
   const numbers = process.platform === 'linux' ? NUMBERS[process.arch] : undefined;
   if (numbers === undefined) throw unsupported('direct system calls are made on Linux x64 and arm64 only');
-  const koffi = loadKoffi();
+  const koffi = koffiOrUnsupported();
   const libc = koffi.load(null);
   const bind = (prototype: string): Call => settled(libc.func(prototype) as Call, koffi.errno);
   const openat2 = bind(OPENAT2);
@@ -114,6 +117,7 @@ export function loadLinuxCalls(): LinuxCalls {
     close: closing(libc.func('int close(int)') as Call, koffi.errno),
     openat2: (fd, path, how) => openat2(numbers.openat2, fd, path, how, how.byteLength),
     statx: (fd, path, flags, mask, result) => statx(numbers.statx, fd, path, flags, mask, result),
+    sha256: () => bindResumableSha256(libc),
   };
 }
 
@@ -145,9 +149,9 @@ function closing(call: Call, errno: () => number): (fd: number) => number {
   };
 }
 
-function loadKoffi(): typeof Koffi {
+function koffiOrUnsupported(): typeof Koffi {
   try {
-    return createRequire(import.meta.url)('koffi') as typeof Koffi;
+    return loadKoffi();
   } catch (error) {
     throw unsupported('the package koffi is not installed or does not load', error);
   }

@@ -6,6 +6,7 @@ import { linuxFileSystems } from './linux-file-systems.ts';
 import { linuxFiles } from './linux-files.ts';
 import { linuxNodes } from './linux-nodes.ts';
 import { linuxXattrs } from './linux-xattrs.ts';
+import type { ResumableSha256 } from './resumable-sha256.ts';
 import type { System } from './system.ts';
 
 /** Gives this thread its own working directory, root and umask. */
@@ -25,8 +26,13 @@ export function openLinuxSystem(): System {
 
 function linuxSystem(calls: LinuxCalls): System {
   let exactModes = false;
+  let sha256: ResumableSha256 | null | undefined;
   return {
     kind: 'linux',
+    get sha256() {
+      if (sha256 === undefined) sha256 = calls.sha256();
+      return sha256;
+    },
     get exactModes() {
       return exactModes;
     },

@@ -22,6 +22,7 @@ export function openPortableSystem(): System {
   return {
     kind: 'portable',
     exactModes: false,
+    sha256: null,
     // node can only change the umask of the whole process
     privateUmask() {},
     ...directories(dirs),

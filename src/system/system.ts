@@ -1,3 +1,5 @@
+import type { ResumableSha256 } from './resumable-sha256.ts';
+
 /**
  * A string that holds one byte in each char (`latin1`). Names in archives and directories are bytes, not text; as
  * byte strings they compare, split and serve as keys without losing any.
@@ -44,6 +46,8 @@ export interface System {
   readonly kind: 'linux' | 'portable';
   /** True once `privateUmask` worked: modes given to `createFile` and `mkdir` are exact. */
   readonly exactModes: boolean;
+  /** Null where Node's own OpenSSL is out of reach. */
+  readonly sha256: ResumableSha256 | null;
 
   /** Gives this thread a umask of its own and sets it to 0 (a worker cannot call `process.umask`). */
   privateUmask(): void;

@@ -18,7 +18,7 @@ export interface TaskMap {
   'layer.archive': { input: ArchiveLayer; output: ArchivedLayer };
   /** Packs one part (PART_BYTES of tar) of a recorded layer into a new file. */
   'layer.part': { input: ArchivePart; output: ArchivedPart };
-  /** Joins packed parts into one file and hashes it; the part files are gone afterwards. */
+  /** Adds packed parts to the end of a file and hashes it; the part files are gone afterwards. */
   'layer.join': { input: JoinParts; output: JoinedParts };
   /** Bytes that a layer adds or changes, as the graph package counted them. */
   'layer.size': { input: { mount: LayerMount }; output: { size: number } };
@@ -82,6 +82,8 @@ export interface LayerDigests {
   /** Of the unpacked tar, to the real end of the stream. */
   diffId: Digest;
   tarSize: number;
+  /** The states of its SHA-256 after 1, 2, … whole parts (PART_BYTES), base64; null where they cannot be had. */
+  midstates: string | null;
   /** Of the bytes as they were stored. */
   blob: BlobDigest;
   compression: Compression;
@@ -117,6 +119,14 @@ export interface ArchivePart {
   to: string;
   /** Where in `to` the bytes go; parts of an uncompressed output are written in place. */
   at: number;
+  proof: PartProof | null;
+}
+
+/** What the SHA-256 of a tar was before a part and after it (base64); null before the first part, and after the last. */
+export interface PartProof {
+  diffId: Digest;
+  before: string | null;
+  after: string | null;
 }
 
 export interface ArchivedPart {
@@ -124,16 +134,29 @@ export interface ArchivedPart {
   tarSize: number;
   crc32: number;
   packedSize: number;
+  /** Whether the proof was made; false where the thread has not what it needs for that. */
+  proven: boolean;
 }
 
 export interface JoinParts {
+  /** The next parts, in order. */
   parts: { path: string; tarSize: number; crc32: number }[];
+  /** What was joined before; null for the first parts. */
+  joined: JoinedParts | null;
+  last: boolean;
   profile: CompressionProfile;
   to: string;
 }
 
 export interface JoinedParts {
-  blob: BlobDigest;
+  /** Bytes of the file so far, of the tar in it, and the CRC-32 of that. */
+  size: number;
+  tarSize: number;
+  crc32: number;
+  /** The SHA-256 of the file so far, to be gone on with; null where that cannot be done. */
+  running: string | null;
+  /** Null until the last part was joined. */
+  digest: Digest | null;
 }
 
 interface UnpackTree {

@@ -5,14 +5,16 @@ import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
+import { decompress } from 'zstd-napi';
 import { PART_BYTES } from '../../src/compression/codec.ts';
 import { TempArchive } from '../../src/graph/temp-archive.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
 import { StreamFormatter } from '../../src/reporting/stream-formatter.ts';
+import { openSystem } from '../../src/system/select.ts';
 import { codeOf } from '../support/code-of.ts';
 import { dir, file, tar } from '../support/tar-fixture.ts';
-import { openTestStore, type TestStore } from '../support/test-store.ts';
+import { inlinePool, openTestStore, type TestStore } from '../support/test-store.ts';
 
 const ID = 'a'.repeat(64);
 const TAR = tar([dir('etc/'), file('etc/motd', 'hello\n'), file('etc/motd', 'again\n')], 7);
@@ -141,31 +143,83 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
       await store.graph.register({ id: BIG }, layer);
     });
 
+    const tasksOf = (run: MockInstance<TestStore['pool']['run']>, wanted: string): number =>
+      run.mock.calls.filter(([name]) => name === wanted).length;
+
     test.each(['none', 'gzip', 'zstd'] as const)(
       'packed with %s is made of parts and is the same',
       async (compression) => {
         const run = vi.spyOn(store.pool, 'run');
         await using archive = await store.graph.tempLayerArchive(BIG, compression);
-        expect(run.mock.calls.filter(([name]) => name === 'layer.part')).toHaveLength(3);
+        expect(tasksOf(run, 'layer.part')).toBe(3);
         const bytes = readFileSync(archive.path);
         expect(archive).toMatchObject({ size: bytes.length, digest: sha256Digest(bytes), diffId: sha256Digest(LARGE) });
         if (compression === 'none') expect(bytes.equals(LARGE)).toBe(true);
         if (compression === 'gzip') expect(gunzipSync(bytes).equals(LARGE)).toBe(true);
+        if (compression === 'zstd') expect(decompress(bytes).equals(LARGE)).toBe(true);
         expect(readdirSync(join(archive.path, '..'))).toEqual(['layer']);
       },
     );
 
-    test.each(['none', 'gzip'] as const)(
-      'with one damaged byte is refused, and no part stays: %s',
-      async (compression) => {
-        const { dir: tree } = await store.graph.driver.mount(BIG, null);
-        const bytes = readFileSync(join(tree, 'two'));
-        bytes[bytes.length - 1]! ^= 1;
-        writeFileSync(join(tree, 'two'), bytes);
-        expect(await codeOf(store.graph.tempLayerArchive(BIG, compression))).toBe('DIFF_ID_MISMATCH');
-        expect(staged()).toEqual([]);
-      },
-    );
+    const damage = async (name: string, at: number): Promise<void> => {
+      const { dir: tree } = await store.graph.driver.mount(BIG, null);
+      const bytes = readFileSync(join(tree, name));
+      bytes[at < 0 ? bytes.length + at : at]! ^= 1;
+      writeFileSync(join(tree, name), bytes);
+    };
+
+    test.each([
+      ['none', 'one', 0],
+      ['gzip', 'one', 0],
+      ['gzip', 'two', 0],
+      ['zstd', 'two', -1],
+      ['none', 'three', 0],
+      ['gzip', 'three', 0],
+    ] as const)('packed with %s, one damaged byte (%s, %i) is refused, and no part stays', async (how, name, at) => {
+      await damage(name, at);
+      expect(await codeOf(store.graph.tempLayerArchive(BIG, how))).toBe('DIFF_ID_MISMATCH');
+      expect(staged()).toEqual([]);
+    });
+
+    describe.skipIf(openSystem().sha256 === null)('with the states of its hash noted', () => {
+      test.each(['none', 'gzip'] as const)('each part of %s is proven as it is made', async (compression) => {
+        const run = vi.spyOn(store.pool, 'run');
+        await using archive = await store.graph.tempLayerArchive(BIG, compression);
+        expect(tasksOf(run, 'layer.digest')).toBe(0);
+        expect(archive.diffId).toBe(sha256Digest(LARGE));
+      });
+
+      test.each(['none', 'gzip'] as const)(
+        'threads that cannot go on with a hash make the same file, and prove the whole: %s',
+        async (compression) => {
+          await using expected = await store.graph.tempLayerArchive(BIG, compression);
+          const pool = inlinePool({ ...openSystem(), sha256: null });
+          const run = vi.spyOn(pool, 'run');
+          await using plain = await openTestStore(driver, { root: store.root, readOnly: true, pool });
+          await using archive = await plain.graph.tempLayerArchive(BIG, compression);
+          expect(tasksOf(run, 'layer.digest')).toBe(1);
+          expect(readFileSync(archive.path).equals(readFileSync(expected.path))).toBe(true);
+          expect(archive.digest).toBe(expected.digest);
+          await damage('two', 0);
+          expect(await codeOf(plain.graph.tempLayerArchive(BIG, compression))).toBe('DIFF_ID_MISMATCH');
+        },
+      );
+
+      test('a layer that was registered without them is proven as a whole', async () => {
+        const path = join(store.root, 'graph', BIG, 'layer.json');
+        const { midstates, ...info } = JSON.parse(readFileSync(path, 'utf8')) as { midstates: string };
+        expect(Buffer.from(midstates, 'base64')).toHaveLength(2 * 32);
+        writeFileSync(path, JSON.stringify(info));
+        const run = vi.spyOn(store.pool, 'run');
+        await using archive = await store.graph.tempLayerArchive(BIG, 'gzip');
+        expect(tasksOf(run, 'layer.digest')).toBe(1);
+        expect(archive.diffId).toBe(sha256Digest(LARGE));
+        await damage('one', 0);
+        expect(await codeOf(store.graph.tempLayerArchive(BIG, 'gzip'))).toBe('DIFF_ID_MISMATCH');
+        writeFileSync(path, JSON.stringify({ ...info, midstates: midstates.slice(0, 40) }));
+        expect(await codeOf(store.graph.tempLayerArchive(BIG, 'gzip'))).toBe('JSON_INVALID');
+      });
+    });
   });
 });
 

@@ -7,13 +7,14 @@ import { Graph, type GraphOptions } from '../../src/graph/graph.ts';
 import { TagStore } from '../../src/graph/tag-store.ts';
 import { createInlinePool } from '../../src/pool/inline-pool.ts';
 import { openSystem } from '../../src/system/select.ts';
+import type { System } from '../../src/system/system.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { createHandlers } from '../../workers/handlers.ts';
 import { serve } from '../../workers/serve.ts';
 
 /** A pool without threads that really does the work. */
-export function inlinePool(): TaskPool {
-  return createInlinePool(serve(createHandlers(openSystem())));
+export function inlinePool(system: System = openSystem()): TaskPool {
+  return createInlinePool(serve(createHandlers(system)));
 }
 
 export interface TestStore extends AsyncDisposable {

@@ -1,0 +1,124 @@
+import { rm } from 'node:fs/promises';
+import type { TarSource } from '../archive/tar-source.ts';
+import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
+import type { Digest } from '../identity/digest.ts';
+import type { ArchivedPart, BlobDigest } from '../tasks/task-map.ts';
+import type { RunOptions } from '../tasks/task-pool.ts';
+import type { GraphContext, WorkOptions } from './context.ts';
+import { proofOfPart } from './midstates.ts';
+import { PartJoiner } from './part-joiner.ts';
+
+export interface PartExportWork {
+  id: string;
+  source: TarSource & { from: 'record' };
+  profile: CompressionProfile;
+  /** The file to make. */
+  to: string;
+  diffId: Digest;
+  tarSize: number;
+  /** As `LayerInfo` has them; null for a layer that was registered without. */
+  midstates: string | null;
+}
+
+/**
+ * Makes a large layer in parts, each a task of its own. Plain parts are written where they belong, packed ones are joined
+ * as soon as those before them are there. That the whole is the layer is proven part by part; where that cannot be done,
+ * by a task that makes the whole tar.
+ */
+export class PartExport {
+  readonly #context: GraphContext;
+  readonly #work: PartExportWork;
+  readonly #options: WorkOptions;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #count: number;
+  readonly #joiner: PartJoiner | null;
+  readonly #done = { bytesIn: 0, bytesOut: 0, entries: 0 };
+  readonly #tasks: Promise<unknown>[] = [];
+  #next = 0;
+  #proven = true;
+
+  constructor(context: GraphContext, work: PartExportWork, options: WorkOptions) {
+    this.#context = context;
+    this.#work = work;
+    this.#options = options;
+    const { signal } = options;
+    this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    this.#count = Math.ceil(work.tarSize / PART_BYTES);
+    const { profile, to, tarSize } = work;
+    this.#joiner =
+      profile.compression === 'none'
+        ? null
+        : new PartJoiner(context.pool, { profile, to, count: this.#count }, this.#run({ rank: tarSize + 1 }));
+  }
+
+  async run(): Promise<BlobDigest> {
+    const { pool } = this.#context;
+    const { diffId, tarSize, source, to, midstates } = this.#work;
+    try {
+      // Asked for first, because it takes longest.
+      const beside = this.#joiner !== null && midstates === null ? this.#prove(source) : null;
+      // One more than there are threads, so that none waits for us; not all, so that parts do not pile up unjoined.
+      for (let lane = 0; lane <= pool.threads; lane++) this.#tasks.push(this.#lane());
+      if (beside !== null) this.#tasks.push(beside);
+      await Promise.all([...this.#tasks, this.#joiner?.joined]);
+      if (beside === null && !this.#proven)
+        await this.#prove(this.#joiner === null ? { from: 'blob', blob: { path: to, size: tarSize } } : source);
+      return this.#joiner === null ? { digest: diffId, size: tarSize } : await this.#joiner.joined;
+    } catch (error) {
+      this.#stop.abort();
+      await Promise.allSettled(this.#tasks);
+      await this.#joiner?.ended();
+      await rm(to, { force: true });
+      if (this.#joiner !== null)
+        for (let part = 0; part < this.#count; part++) await rm(this.#pathOf(part), { force: true });
+      throw error;
+    }
+  }
+
+  async #lane(): Promise<void> {
+    while (this.#next < this.#count) await this.#make(this.#next++);
+  }
+
+  async #make(part: number): Promise<void> {
+    const { source, profile, tarSize, diffId, midstates } = this.#work;
+    const plain = this.#joiner === null;
+    const last = part === this.#count - 1;
+    const made = await this.#context.pool.run(
+      'layer.part',
+      {
+        meta: source.meta,
+        dir: source.dir,
+        profile,
+        part,
+        last,
+        to: this.#pathOf(part),
+        at: plain ? part * PART_BYTES : 0,
+        proof: midstates === null ? null : proofOfPart(midstates, { diffId, part, last }),
+      },
+      { ...this.#run({ rank: tarSize }), onWarning: this.#options.onWarning },
+    );
+    this.#tell(made);
+    this.#joiner?.add(part, { path: this.#pathOf(part), tarSize: made.tarSize, crc32: made.crc32 });
+  }
+
+  #tell({ tarSize, packedSize, proven }: ArchivedPart): void {
+    this.#proven &&= proven;
+    this.#done.bytesIn += tarSize;
+    this.#done.bytesOut += packedSize;
+    this.#options.onProgress?.(this.#done);
+  }
+
+  #pathOf(part: number): string {
+    return this.#joiner === null ? this.#work.to : `${this.#work.to}.part-${part}`;
+  }
+
+  #prove(source: TarSource): Promise<unknown> {
+    const input = { source, expected: { diffId: this.#work.diffId }, limits: this.#context.limits };
+    return this.#context.pool.run('layer.digest', input, this.#run({ rank: this.#work.tarSize + 1 }));
+  }
+
+  #run({ rank }: { rank: number }): RunOptions {
+    return { signal: this.#signal, job: this.#work.id, rank };
+  }
+}
