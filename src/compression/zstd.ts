@@ -144,6 +144,9 @@ export interface ZstdStream {
   end(): void;
 }
 
+/** Input of one call: the record of a layer comes in pieces of a few bytes, and a call costs as much as packing 1 KiB. */
+const STREAM_INPUT = 128 * 1024;
+
 /** Packs what is written into frames with checksums; `sink` gets bytes that are valid until it returns. */
 export function zstdStream(level: number, sink: ByteSink): ZstdStream {
   const { CCtx, CParameter, EndDirective } = binding();
@@ -151,22 +154,29 @@ export function zstdStream(level: number, sink: ByteSink): ZstdStream {
   context.setParameter(CParameter.compressionLevel, level);
   context.setParameter(CParameter.checksumFlag, 1);
   const output = Buffer.allocUnsafe(OUTPUT);
-  const nothing = Buffer.alloc(0);
+  const input = Buffer.allocUnsafe(STREAM_INPUT);
+  let used = 0;
+  const pack = (chunk: Buffer, how: Binding.EndDirective): void => {
+    let rest = chunk;
+    for (let left = 1; rest.length > 0 || (how === EndDirective.end && left > 0);) {
+      const [remaining, written, consumed] = context.compressStream2(output, rest, how);
+      left = remaining;
+      rest = rest.subarray(consumed);
+      if (written > 0) sink(output.subarray(0, written));
+    }
+  };
+  const flush = (how: Binding.EndDirective): void => {
+    const gathered = input.subarray(0, used);
+    used = 0;
+    pack(gathered, how);
+  };
   return {
     write(chunk) {
-      for (let rest = chunk; rest.length > 0;) {
-        const [, written, consumed] = context.compressStream2(output, rest, EndDirective.continue);
-        rest = rest.subarray(consumed);
-        if (written > 0) sink(output.subarray(0, written));
-      }
+      if (chunk.length > input.length - used) flush(EndDirective.continue);
+      if (chunk.length >= input.length) pack(chunk, EndDirective.continue);
+      else used += chunk.copy(input, used);
     },
-    end() {
-      for (let left = 1; left > 0;) {
-        const [remaining, written] = context.compressStream2(output, nothing, EndDirective.end);
-        left = remaining;
-        if (written > 0) sink(output.subarray(0, written));
-      }
-    },
+    end: () => flush(EndDirective.end),
   };
 }
 
