@@ -13,8 +13,10 @@ const NEEDED = [
   'dist/src/driver-suite/suite.d.ts',
   'dist/src/cli/main.js',
   'dist/workers/main.js',
+  'dist/THIRD-PARTY.txt',
 ];
-const ALLOWED = /^(dist\/(src|workers)\/.+\.(js|d\.ts|js\.map)|config\/(default|profiles\/[^/]+)\.json|[^/]+)$/;
+const ALLOWED =
+  /^(dist\/(src|workers)\/.+\.(js|d\.ts|js\.map)|dist\/THIRD-PARTY\.txt|config\/(default|profiles\/[^/]+)\.json|[^/]+)$/;
 
 const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' }));
 const paths = files.map(({ path }) => path);

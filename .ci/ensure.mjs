@@ -29,7 +29,8 @@ function built() {
   const entry = statSync(`${root}dist/src/cli/main.js`, { throwIfNoEntry: false });
   return (
     entry !== undefined &&
-    entry.mtimeMs >= Math.max(...['src', 'workers', 'tsconfig.json', 'config/tsconfig.build.json'].map(newest))
+    entry.mtimeMs >=
+      Math.max(...['src', 'workers', 'tsconfig.json', 'config/tsconfig.build.json', 'config/bundle.mjs'].map(newest))
   );
 }
 
