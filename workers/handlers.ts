@@ -9,6 +9,7 @@ import { digestLayer } from './digest-layer.ts';
 import { hashLayer } from './hash-layer.ts';
 import { indexArchive } from './index-archive.ts';
 import { joinParts } from './join-parts.ts';
+import { placeBlob } from './place-blob.ts';
 import { sizeLayer } from './size-layer.ts';
 import { unpackBlob } from './unpack-blob.ts';
 import { unpackTree } from './unpack-tree.ts';
@@ -26,6 +27,7 @@ export function createHandlers(system: System): TaskHandlers {
     'tree.clone': (input, context) => cloneTree(system, input, context),
     'tree.unpack': (input, context) => unpackTree(system, input, context),
     'blob.copy': copyBlob,
+    'blob.place': placeBlob,
     'blob.unpack': unpackBlob,
     'archive.index': indexArchive,
   };

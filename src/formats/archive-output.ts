@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { engineError } from '../errors/kinds.ts';
-import { type Destination, findDestination, writeTo } from '../streams/destination.ts';
+import { type Destination, findDestination, replaceFile, writeTo } from '../streams/destination.ts';
+import { writeInPlace } from './archive-in-place.ts';
 import { BlobStaging } from './blob-staging.ts';
 import type { FormatContext } from './context.ts';
 import { type OuterMember, writeOuterArchive } from './tar-outer.ts';
@@ -31,8 +32,10 @@ async function writeArchive(
 ): Promise<void> {
   const { signal, stdout = process.stdout } = context;
   if (destination.kind === 'stdout') return writeOuterArchive(members, stdout, signal);
+  if (destination.kind === 'stream')
+    return writeTo(destination, (to) => writeOuterArchive(members, to, signal), { signal });
   const beside = join(staging.path, 'archive');
-  await writeTo(destination, (to) => writeOuterArchive(members, to, signal), { beside, signal });
+  await replaceFile(destination.path, (path) => writeInPlace(members, path, context), { beside });
 }
 
 function refuseTerminal({ stdout = process.stdout }: FormatContext): void {

@@ -1,7 +1,7 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { System } from '../system/system.ts';
-import { syncDirectory } from '../streams/atomic-file.ts';
+import { syncDirectory, syncFile } from '../streams/atomic-file.ts';
 
 /** Writes the files of a directory to disk: all at once where the system can, else one by one. */
 export async function syncFiles(directory: string, system: System): Promise<void> {
@@ -10,13 +10,4 @@ export async function syncFiles(directory: string, system: System): Promise<void
     if (entry.isFile()) await syncFile(join(directory, entry.name));
   }
   await syncDirectory(directory);
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -14,6 +14,7 @@ export interface OuterMember {
 type Entry = ReturnType<Pack['entry']>;
 
 const READ_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 512;
 
 /**
  * Writes a tar of images to `to`, which is not ended. The members are sorted and nobody's, of no time, so that the same
@@ -25,11 +26,52 @@ export async function writeOuterArchive(
   signal?: AbortSignal,
 ): Promise<void> {
   const archive = pack();
-  const sorted = members.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   await Promise.all([
     pipeline(chunksOf(archive), to, { end: false, ...(signal === undefined ? {} : { signal }) }),
-    addMembers(archive, sorted).catch((error: Error) => archive.destroy(error)),
+    addMembers(archive, sortedByName(members)).catch((error: Error) => archive.destroy(error)),
   ]);
+}
+
+/** An archive that is not written yet: what is in memory, and the blobs, each with its place. */
+export interface OuterLayout {
+  size: number;
+  bytes: { at: number; content: Buffer }[];
+  blobs: { at: number; blob: BlobRef & { size: number } }[];
+}
+
+/** Where everything of the archive goes that `writeOuterArchive` writes, so that many can write it at once. */
+export async function layOutArchive(members: readonly OuterMember[]): Promise<OuterLayout> {
+  const layout: OuterLayout = { size: 0, bytes: [], blobs: [] };
+  for (const { name, content } of sortedByName(members)) {
+    const isBlob = content !== null && !Buffer.isBuffer(content);
+    const head = await headerBytes(name, isBlob ? content.size : (content?.length ?? 0));
+    layout.bytes.push({ at: layout.size, content: head });
+    layout.size += head.length;
+    if (isBlob) layout.blobs.push({ at: layout.size, blob: content });
+    else if (content !== null) layout.bytes.push({ at: layout.size, content });
+    layout.size = roundedUp(layout.size + (content === null ? 0 : isBlob ? content.size : content.length));
+  }
+  // Two blocks of zeros end it.
+  layout.size += 2 * BLOCK_BYTES;
+  return layout;
+}
+
+const roundedUp = (size: number): number => Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
+
+/** What comes before a member's bytes, pax headers and all. */
+async function headerBytes(name: string, size: number): Promise<Buffer> {
+  const archive = pack();
+  const entry = archive.entry(header(name, size), () => {});
+  entry.on('error', () => {});
+  await once(archive, 'readable');
+  const chunks: Buffer[] = [];
+  for (let chunk = archive.read(); chunk !== null; chunk = archive.read()) chunks.push(chunk as Buffer);
+  archive.destroy();
+  return Buffer.concat(chunks);
+}
+
+function sortedByName(members: readonly OuterMember[]): OuterMember[] {
+  return members.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Piped as a stream, the archive would end `to` in spite of what the pipeline was told. */

@@ -35,6 +35,12 @@ export async function syncDirectory(path: string): Promise<void> {
   await directory.handle.sync();
 }
 
+/** Makes the bytes of a file durable. */
+export async function syncFile(path: string): Promise<void> {
+  await using file = await opened(path, 'r');
+  await file.handle.sync();
+}
+
 async function writeNew(path: string, bytes: Content, mode: number, sync: boolean): Promise<void> {
   await using file = await opened(path, 'wx', mode);
   if (typeof bytes === 'string' || bytes instanceof Uint8Array) await file.handle.writeFile(bytes);

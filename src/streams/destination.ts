@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
 import { throwIfAborted } from './abort.ts';
-import { syncDirectory, UNFINISHED } from './atomic-file.ts';
+import { syncDirectory, syncFile, UNFINISHED } from './atomic-file.ts';
 
 /**
  * What a path that a person gave for output is:
@@ -57,17 +57,26 @@ export async function writeTo(
   write: (to: Writable) => Promise<void>,
   options: FileWriteOptions = {},
 ): Promise<void> {
-  if (destination.kind === 'file') return writeWhole(destination.path, write, options);
+  if (destination.kind === 'file') {
+    const fill = (path: string): Promise<void> =>
+      writeAndEnd(createWriteStream(path, { flags: 'wx', mode: 0o666 }), write);
+    return replaceFile(destination.path, fill, options);
+  }
   await writeAndEnd(await destination.open(options.signal), write);
 }
 
-async function writeWhole(
+/**
+ * Lets `fill` make a file, named by its argument, that then appears as `path`, or replaces it, complete and synced; when
+ * `fill` fails there is nothing of it.
+ */
+export async function replaceFile(
   path: string,
-  write: (to: Writable) => Promise<void>,
-  { beside = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}` }: FileWriteOptions,
+  fill: (unfinished: string) => Promise<void>,
+  { beside = `${path}.${randomBytes(8).toString('hex')}${UNFINISHED}` }: Pick<FileWriteOptions, 'beside'> = {},
 ): Promise<void> {
   try {
-    await writeAndEnd(createWriteStream(beside, { flags: 'wx', mode: 0o666, flush: true }), write);
+    await fill(beside);
+    await syncFile(beside);
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });

@@ -28,6 +28,8 @@ export interface TaskMap {
   'tree.unpack': { input: UnpackTree; output: { entries: number } };
   /** Copies a blob into a new file and checks size and digest on the way. */
   'blob.copy': { input: { blob: BlobRef; to: string }; output: BlobDigest };
+  /** Copies a blob into a file that is there, from byte `at` on. */
+  'blob.place': { input: { blob: BlobRef; to: string; at: number }; output: { size: number } };
   /** Unpacks a packed blob into a new file. */
   'blob.unpack': { input: { blob: BlobRef; to: string; limits: LayerLimits }; output: { size: number } };
   /** The members of an outer archive (uncompressed), in order, with the ranges of their bodies. */

@@ -91,6 +91,7 @@ export const scenarioHandlers: TaskHandlers = {
   'layer.archive': unused,
   'layer.part': unused,
   'layer.join': unused,
+  'blob.place': unused,
   'layer.size': unused,
   'tree.clone': unused,
   'tree.unpack': unused,

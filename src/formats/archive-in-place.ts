@@ -1,0 +1,35 @@
+import { open } from 'node:fs/promises';
+import type { BlobRef } from '../streams/blob-ref.ts';
+import type { FormatContext } from './context.ts';
+import { layOutArchive, type OuterMember } from './tar-outer.ts';
+
+/** Bytes that one task copies. */
+const RANGE_BYTES = 64 * 1024 * 1024;
+
+/** Writes a tar of images into the new file `path`, blobs by all threads at once. */
+export async function writeInPlace(
+  members: readonly OuterMember[],
+  path: string,
+  { pool, signal }: FormatContext,
+): Promise<void> {
+  const { size, bytes, blobs } = await layOutArchive(members);
+  const file = await open(path, 'wx', 0o666);
+  try {
+    await file.truncate(size);
+    for (const { at, content } of bytes) await file.write(content, 0, content.length, at);
+  } finally {
+    await file.close();
+  }
+  const ranges = blobs.flatMap(({ at, blob }) => rangesOf(at, blob));
+  const copies = ranges.map((range) => pool.run('blob.place', { ...range, to: path }, { signal }));
+  // Nobody may write to a file that its owner has given up.
+  await Promise.allSettled(copies);
+  await Promise.all(copies);
+}
+
+function rangesOf(at: number, { path, offset = 0, size }: BlobRef & { size: number }): { blob: BlobRef; at: number }[] {
+  return Array.from({ length: Math.ceil(size / RANGE_BYTES) }, (_unused, index) => {
+    const start = index * RANGE_BYTES;
+    return { blob: { path, offset: offset + start, length: Math.min(RANGE_BYTES, size - start) }, at: at + start };
+  });
+}
