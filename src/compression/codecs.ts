@@ -11,9 +11,11 @@ import {
   type PartWriter,
 } from './codec.ts';
 import { crc32Combine } from './crc32.ts';
-import { gzipDecoder, pakoBlock, zlibBlock } from './gzip.ts';
+import { gzipDecoder } from './gzip.ts';
 import { gzipParts } from './gzip-parts.ts';
 import { plainDecoder, plainParts } from './none.ts';
+import { pakoBlock } from './pako-block.ts';
+import { zlibBlock } from './zlib-block.ts';
 import { zstdDecoder, zstdParts } from './zstd.ts';
 
 type Implementation = CompressionProfile['implementation'];

@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { blocks } from './blocks.ts';
-import type { PartEncoder } from './codec.ts';
-import type { DeflateBlock } from './gzip.ts';
+import type { ByteSink, PartEncoder } from './codec.ts';
+
+/** Packs one block to raw deflate that ends on a byte and refers to nothing before it, without a final bit. */
+export type DeflateBlock = (block: Buffer, level: number, sink: ByteSink) => void;
 
 /**
  * Input of one block. Without the 32 KiB of history that a block could refer to, the output is 0.2 % larger and the

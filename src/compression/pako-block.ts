@@ -1,0 +1,17 @@
+import { createRequire } from 'node:module';
+import type * as Pako from 'pako';
+import type { DeflateBlock } from './gzip-parts.ts';
+
+const OUTPUT = 64 * 1024;
+
+const require = createRequire(import.meta.url);
+
+/** zlib's format from JavaScript, with the same bytes on every machine, at about a quarter of the speed. */
+export function pakoBlock(): DeflateBlock {
+  const { Deflate, Z_FULL_FLUSH } = require('pako') as typeof Pako;
+  return (block, level, sink) => {
+    const deflate = new Deflate({ level, raw: true, chunkSize: OUTPUT });
+    deflate.onData = (chunk) => sink(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    deflate.push(block, Z_FULL_FLUSH);
+  };
+}
