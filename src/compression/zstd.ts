@@ -23,6 +23,11 @@ const require = createRequire(import.meta.url);
 /** Loaded at first use: most threads never see a zstd stream. */
 const binding = (): typeof Binding => require('zstd-napi/binding.js') as typeof Binding;
 
+/** Of the library: another one may pack to other bytes. */
+export function zstdVersion(): string {
+  return binding().versionString();
+}
+
 /** Unpacks any number of frames as one stream, skippable ones left out; no frame at all is an empty stream. */
 export function zstdDecoder(sink: ByteSink, limits: ExpansionLimits): Decoder {
   const { DCtx, DParameter } = binding();

@@ -1,5 +1,6 @@
 import type { CompressionProfile } from '../compression/codec.ts';
 import { PART_BYTES } from '../compression/codec.ts';
+import { profileText } from '../compression/profile-text.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { BlobDigest } from '../tasks/task-map.ts';
 import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
@@ -13,6 +14,8 @@ export interface ExportedLayer {
   diffId: Digest;
   tarSize: number;
   blob: BlobDigest;
+  /** How it was packed; see `profileText`. */
+  profile: string;
 }
 
 /**
@@ -33,11 +36,13 @@ export async function exportLayer(
     if (source.from === 'record' && info !== null && info.diffId !== null && info.tarSize > WHOLE_BYTES) {
       const { diffId, tarSize, midstates = null } = info;
       const work = { id, source, profile, to, diffId, tarSize, midstates };
-      return { diffId, tarSize, blob: await new PartExport(context, work, options).run() };
+      const blob = await new PartExport(context, work, options).run();
+      return { diffId, tarSize, blob, profile: profileText(profile) };
     }
     const expected = info?.diffId == null ? {} : { diffId: info.diffId };
     const input = { source, profile, to, expected, limits: context.limits };
-    return await context.pool.run('layer.archive', input, { ...options, job: id });
+    const made = await context.pool.run('layer.archive', input, { ...options, job: id });
+    return { ...made, profile: profileText(profile) };
   } finally {
     release();
   }

@@ -16,12 +16,14 @@ export class TempArchive implements AsyncDisposable {
   readonly digest: Digest;
   readonly diffId: Digest;
   readonly compression: OutputCompression;
+  /** How it was packed: implementation, version, level and cuts, such as `gzip:zlib/1.3.1:l4:b1M`. */
+  readonly profile: string;
   readonly #remove: () => Promise<void>;
   #taken = false;
   #removed: Promise<void> | null = null;
 
   constructor(
-    file: { path: string; size: number; digest: Digest; diffId: Digest; compression: OutputCompression },
+    file: Pick<TempArchive, 'path' | 'size' | 'digest' | 'diffId' | 'compression' | 'profile'>,
     remove: () => Promise<void>,
   ) {
     this.path = file.path;
@@ -29,6 +31,7 @@ export class TempArchive implements AsyncDisposable {
     this.digest = file.digest;
     this.diffId = file.diffId;
     this.compression = file.compression;
+    this.profile = file.profile;
     this.#remove = remove;
   }
 

@@ -55,17 +55,19 @@ async function archiveOf(
     const path = join(spool.path, 'layer');
     await spool.share.grow(await sizeOf(context, id), options.signal);
     const progress = progressWriter(truncateId(id), options);
-    const { diffId, tarSize, blob } = await exportLayer(context, id, profile, path, {
+    const made = await exportLayer(context, id, profile, path, {
       ...options,
       onProgress: (counters) => {
         progress.tell(counters.bytesIn);
         options.onProgress?.(counters);
       },
     });
-    progress.end(tarSize);
+    progress.end(made.tarSize);
     // How many of them stay on the disk is the caller's affair now.
     spool.share.release();
-    return new TempArchive({ path, ...blob, diffId, compression: profile.compression }, () => spool.remove());
+    const { diffId, blob, profile: how } = made;
+    const { compression } = profile;
+    return new TempArchive({ path, ...blob, diffId, compression, profile: how }, () => spool.remove());
   } catch (error) {
     await spool.remove();
     throw error;

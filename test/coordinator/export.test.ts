@@ -3,6 +3,8 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { profileFor } from '../../src/compression/codecs.ts';
+import { profileText } from '../../src/compression/profile-text.ts';
 import type { ExportedImage } from '../../src/coordinator/jobs/export.ts';
 import { digestHex } from '../../src/identity/digest.ts';
 import type { ImageSink } from '../../src/image/image-sink.ts';
@@ -113,6 +115,7 @@ describe('export', () => {
       expect(results[0]).toMatchObject({
         configDigest: two.configDigest,
         equal: 'same config and DiffIDs; new manifest',
+        profile: profileText(profileFor({ compression })),
       });
       await using other = await openJobLab();
       expect((await other.import(out)).map(({ error }) => error)).toEqual([null]);

@@ -8,6 +8,8 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { decompress } from 'zstd-napi';
 import { PART_BYTES } from '../../src/compression/codec.ts';
+import { profileFor } from '../../src/compression/codecs.ts';
+import { profileText } from '../../src/compression/profile-text.ts';
 import { TempArchive } from '../../src/graph/temp-archive.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
 import { StreamFormatter } from '../../src/reporting/stream-formatter.ts';
@@ -154,6 +156,7 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
         expect(tasksOf(run, 'layer.part')).toBe(3);
         const bytes = readFileSync(archive.path);
         expect(archive).toMatchObject({ size: bytes.length, digest: sha256Digest(bytes), diffId: sha256Digest(LARGE) });
+        expect(archive.profile).toBe(profileText(profileFor({ compression })));
         if (compression === 'none') expect(bytes.equals(LARGE)).toBe(true);
         if (compression === 'gzip') expect(gunzipSync(bytes).equals(LARGE)).toBe(true);
         if (compression === 'zstd') expect(decompress(bytes).equals(LARGE)).toBe(true);
@@ -228,7 +231,10 @@ test('TestTempArchiveCloseMultipleTimes', async () => {
   writeFileSync(path, 'hello');
   const digest = sha256Digest('hello');
   const remove = vi.fn(async () => rmSync(join(path, '..'), { recursive: true }));
-  const archive = new TempArchive({ path, size: 5, digest, diffId: digest, compression: 'none' }, remove);
+  const archive = new TempArchive(
+    { path, size: 5, digest, diffId: digest, compression: 'none', profile: 'none' },
+    remove,
+  );
   expect(String(await buffer(archive.stream()))).toBe('hello');
   for (let times = 0; times < 3; times += 1) await archive.close();
   expect(remove).toHaveBeenCalledTimes(1);

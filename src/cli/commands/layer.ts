@@ -57,8 +57,8 @@ export const verb: Verb = {
     await writeTo(destination, (to) => pipeline(archive.stream(), to, { signal, end: false }), { signal });
     const path = resolve(output);
     const { id } = (await engine.graph.layersOf(image.id, { signal: session.signal })).at(-1)!;
-    const { diffId, digest, size, compression } = archive;
-    if (session.json) session.out.json({ id, diffId, digest, size, compression, path });
+    const { diffId, digest, size, compression, profile: how } = archive;
+    if (session.json) session.out.json({ id, diffId, digest, size, compression, profile: how, path });
     else session.out.line(`${printable(path)}  ${humanSize(size)}  ${compression}  ${diffId}`);
     return EXIT.done;
   },

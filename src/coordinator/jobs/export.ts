@@ -32,6 +32,8 @@ export interface ExportResult {
   layers: number;
   /** Bytes of layers as they are in the destination. */
   bytes: number;
+  /** How its layers were packed, such as `gzip:zlib/1.3.1:l4:b1M`; `keep` for as they came, with plain tars for the rest. */
+  profile: string;
   seconds: number;
   /** What of the image is the same there as here. */
   equal: string;

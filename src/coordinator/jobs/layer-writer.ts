@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
+import { profileText } from '../../compression/profile-text.ts';
 import type { KeptBlob } from '../../graph/image.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
@@ -31,6 +32,11 @@ export class LayerWriter {
     this.#run = run;
     this.#dir = dir;
     this.#profile = profile;
+  }
+
+  /** How layers are packed, in a word. */
+  get profile(): string {
+    return this.#profile === 'keep' ? 'keep' : profileText(this.#profile);
   }
 
   layersOf(image: ExportableImage): Promise<SinkLayer[]> {

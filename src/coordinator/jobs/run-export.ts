@@ -58,7 +58,7 @@ async function exportAll(
   return results;
 }
 
-type Prepared = { layers: SinkLayer[]; seconds: number } | { error: EngineError };
+type Prepared = { layers: SinkLayer[]; profile: string; seconds: number } | { error: EngineError };
 
 /** Makes the layers of an image, when there is room for it; a failure is an answer, for somebody who asks later. */
 async function prepare(tools: JobTools, run: JobRun, writer: LayerWriter, planned: PlannedImage): Promise<Prepared> {
@@ -67,7 +67,7 @@ async function prepare(tools: JobTools, run: JobRun, writer: LayerWriter, planne
     const started = performance.now();
     try {
       const layers = await writer.layersOf(planned.image);
-      return { layers, seconds: Math.round(performance.now() - started) / 1000 };
+      return { layers, profile: writer.profile, seconds: Math.round(performance.now() - started) / 1000 };
     } finally {
       release();
     }
@@ -80,7 +80,7 @@ async function putImage(sink: ImageSink, planned: PlannedImage, preparing: Promi
   const { name, names, ref, image, keepManifest } = planned;
   const prepared = await preparing;
   if ('error' in prepared) return { name, error: prepared.error };
-  const { layers, seconds } = prepared;
+  const { layers, profile, seconds } = prepared;
   const { config, configDigest, chain } = image;
   const manifest = keepManifest ? image.manifest.manifest : null;
   const createdSec = Math.floor(Date.parse(image.image.created) / 1000) || 0;
@@ -98,7 +98,18 @@ async function putImage(sink: ImageSink, planned: PlannedImage, preparing: Promi
     const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
     const equal = equality(planned, manifestDigest);
     const { id } = image.image;
-    return { name, id, configDigest, manifestDigest, layers: layers.length, bytes, seconds, equal, error: null };
+    return {
+      name,
+      id,
+      configDigest,
+      manifestDigest,
+      layers: layers.length,
+      bytes,
+      profile,
+      seconds,
+      equal,
+      error: null,
+    };
   } catch (error) {
     return { name, error: asEngineError(error) };
   }

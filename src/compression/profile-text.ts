@@ -1,0 +1,21 @@
+import type { CompressionProfile } from './codec.ts';
+import { pakoVersion } from './pako-block.ts';
+import { zstdVersion } from './zstd.ts';
+
+/**
+ * A profile in one word, for results: implementation and version, level, and how the input is cut (`b` blocks of one
+ * gzip member, `m` gzip members, `f` zstd frames), such as `gzip:zlib/1.3.1:l4:b1M` or `zstd/1.5.6:l3:f8M`. Whoever
+ * packs the same tar by the same profile gets the same bytes; by zlib also the kind of processor has to be the same.
+ */
+export function profileText({ implementation, level }: CompressionProfile): string {
+  switch (implementation) {
+    case 'none':
+      return 'none';
+    case 'zlib':
+      return `gzip:zlib/${process.versions.zlib}:l${level}:b1M`;
+    case 'pako':
+      return `gzip:pako/${pakoVersion()}:l${level}:b1M`;
+    case 'zstd':
+      return `zstd/${zstdVersion()}:l${level}:f8M`;
+  }
+}
