@@ -2,7 +2,7 @@
 export type { LayerMount } from './archive/layer-mount.ts';
 export type { LayerLimits } from './archive/limits.ts';
 export { setupInitLayer } from './archive/init-layer.ts';
-export type { Compression, CompressionProfile, OutputCompression } from './compression/codec.ts';
+export type { Compression, CompressionProfile, OutputCompression, PackingName } from './compression/codec.ts';
 export { profileFor } from './compression/codecs.ts';
 export { loadSettings } from './config/load.ts';
 export type { PartialSettings, Settings } from './config/settings.ts';

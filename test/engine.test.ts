@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { profileFor } from '../src/compression/codecs.ts';
-import type { OutputCompression } from '../src/compression/codec.ts';
+import type { CompressionProfile, PackingName } from '../src/compression/codec.ts';
 import { loadSettings } from '../src/config/load.ts';
 import { SETTING_NAMES } from '../src/config/schema.ts';
 import { type Engine, openEngine } from '../src/engine.ts';
@@ -81,7 +81,7 @@ async function imagesAtOnce(engine: Engine): Promise<number> {
   return started;
 }
 
-async function archived(engine: Engine, compression: OutputCompression): Promise<string> {
+async function archived(engine: Engine, compression: PackingName | CompressionProfile): Promise<string> {
   await engine.graph.register({ id: ID }, join(dir, 'layer.tar'));
   const job = await engine.coordinator.submit({ type: 'tempLayerArchive', id: ID, compression });
   await using archive = await job.done;
@@ -95,7 +95,7 @@ async function packedBy(engine: Engine, wanted: Parameters<typeof profileFor>[0]
 }
 
 /** What an export to a layout writes for a layer when the job says nothing of compression. */
-async function exportedAs(engine: Engine, compression?: OutputCompression): Promise<string[]> {
+async function exportedAs(engine: Engine, compression?: PackingName): Promise<string[]> {
   await engine.graph.register({ id: ID }, join(dir, 'layer.tar'));
   const sink = await openSink(`oci:${join(dir, `out-${compression}`)}`, engine.formats);
   const putImage = vi.spyOn(sink, 'putImage');
@@ -177,6 +177,7 @@ describe('every setting acts on what is opened with it', () => {
       'compression.gzipLevel',
       'compression.zstdLevel',
       'compression.reproducible',
+      'compression.libraries',
     ];
     expect([...Object.keys(ACTS), ...apart, ...packing].sort()).toEqual([...here].sort());
   });
@@ -223,6 +224,16 @@ describe('every setting acts on what is opened with it', () => {
     expect(packed).toBe(await packedBy(engine, profile));
     expect(packed).not.toBe(await packedBy(engine, { compression: profile.compression }));
     expect((await exportedAs(engine, profile.compression))[0]).toContain(packed);
+  });
+
+  it('compression.libraries', async () => {
+    await using engine = await engineWith('compression.libraries', 'off');
+    for (const compression of ['gzip:libdeflate', 'gzip:isal'] as const) {
+      const off = { code: 'LIBRARY_UNAVAILABLE', message: expect.stringContaining('compression.libraries') };
+      await expect(archived(engine, compression)).rejects.toMatchObject(off);
+      await expect(archived(engine, profileFor({ compression }))).rejects.toMatchObject(off);
+      await expect(exportedAs(engine, compression)).rejects.toMatchObject(off);
+    }
   });
 
   it('compression.default', async () => {

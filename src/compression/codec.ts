@@ -1,7 +1,14 @@
+import type { TestedLibrary } from '../system/tested-library.ts';
+
 /** How layer bytes may be packed. xz and bzip2 are only read, through the system's programs. */
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
 /** What layermill writes. */
 export type OutputCompression = 'none' | 'gzip' | 'zstd';
+
+/** What a person may ask for: gzip also by the implementation that is to make it. */
+export type PackingName = OutputCompression | `gzip:${GzipImplementation}`;
+
+export type GzipImplementation = 'zlib' | 'pako' | 'libdeflate' | 'isal';
 
 /** Called with bytes that are only valid until it returns: the buffer is used again. */
 export type ByteSink = (chunk: Buffer) => void;
@@ -31,8 +38,10 @@ export interface ExpansionLimits {
 export interface CompressionProfile {
   compression: OutputCompression;
   level: number;
-  /** `pako` gives the same bytes on every machine; `zlib` is about four times as fast. */
-  implementation: 'zlib' | 'pako' | 'zstd' | 'none';
+  /** `pako` gives the same bytes on every machine; `zlib` is about four times as fast, the others faster still. */
+  implementation: GzipImplementation | 'zstd' | 'none';
+  /** The file that `libdeflate` or `isal` is loaded from; `withLibrary` knows it. */
+  library?: TestedLibrary;
 }
 
 /**

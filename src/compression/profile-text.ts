@@ -7,7 +7,7 @@ import { zstdVersion } from './zstd.ts';
  * gzip member, `m` gzip members, `f` zstd frames), such as `gzip:zlib/1.3.1:l4:b1M` or `zstd/1.5.6:l3:f8M`. Whoever
  * packs the same tar by the same profile gets the same bytes; by zlib also the kind of processor has to be the same.
  */
-export function profileText({ implementation, level }: CompressionProfile): string {
+export function profileText({ implementation, level, library }: CompressionProfile): string {
   switch (implementation) {
     case 'none':
       return 'none';
@@ -15,6 +15,10 @@ export function profileText({ implementation, level }: CompressionProfile): stri
       return `gzip:zlib/${process.versions.zlib}:l${level}:b1M`;
     case 'pako':
       return `gzip:pako/${pakoVersion()}:l${level}:b1M`;
+    case 'libdeflate':
+      return `gzip:libdeflate/${library?.version}:l${level}:m1M`;
+    case 'isal':
+      return `gzip:isal/${library?.version}:l${level}:b1M`;
     case 'zstd':
       return `zstd/${zstdVersion()}:l${level}:f8M`;
   }

@@ -13,6 +13,23 @@ export function packingWith<Compression extends string | undefined>(
   settings: CompressionSettings,
 ): Packing<Compression> {
   const { compression, reproducible = settings.reproducible } = asked;
-  const configured = compression === 'gzip' ? settings.gzipLevel : compression === 'zstd' ? settings.zstdLevel : 'auto';
+  const configured = configuredLevel(compression, settings);
   return { compression, level: asked.level ?? (configured === 'auto' ? undefined : configured), reproducible };
+}
+
+/** The libraries have levels of their own kind: no setting is meant for them. */
+function configuredLevel(
+  compression: string | undefined,
+  { gzipLevel, zstdLevel }: CompressionSettings,
+): number | 'auto' {
+  switch (compression) {
+    case 'gzip':
+    case 'gzip:zlib':
+    case 'gzip:pako':
+      return gzipLevel;
+    case 'zstd':
+      return zstdLevel;
+    default:
+      return 'auto';
+  }
 }

@@ -69,10 +69,11 @@ const KEYS = {
   lanes: { io: wholeOrAuto(1024), cpu: wholeOrAuto(1024) },
   budgets: { spoolBytes: bytes(1024 ** 2), threadHeapBytes: bytes(64 * 1024 ** 2) },
   compression: {
-    default: oneOf('auto', 'keep', 'none', 'gzip', 'zstd'),
+    default: oneOf('auto', 'keep', 'none', 'gzip', 'zstd', 'gzip:zlib', 'gzip:pako', 'gzip:libdeflate', 'gzip:isal'),
     gzipLevel: wholeOrAuto(9),
     zstdLevel: wholeOrAuto(22),
     reproducible: yesNo(),
+    libraries: oneOf('auto', 'off'),
   },
   durability: oneOf('batch', 'layer', 'none'),
   lockTimeout: whole(0, 86_400),

@@ -41,12 +41,14 @@ export interface Settings {
 /** How layers are packed when they leave the store. */
 export interface CompressionSettings {
   /** `auto`: what the destination is used to (`keep` for OCI, `none` for a docker-archive). */
-  default: 'auto' | 'keep' | 'none' | 'gzip' | 'zstd';
-  /** `auto`: what the implementation is best at. */
+  default: 'auto' | 'keep' | 'none' | 'gzip' | 'zstd' | `gzip:${'zlib' | 'pako' | 'libdeflate' | 'isal'}`;
+  /** Of `gzip`, `gzip:zlib` and `gzip:pako`; `auto`: what the implementation is best at. */
   gzipLevel: Auto;
   zstdLevel: Auto;
   /** The same bytes on every machine, at about a quarter of the speed. */
   reproducible: boolean;
+  /** Whether libraries of the system may be used (`auto`: when they are asked for) or not at all. */
+  libraries: 'auto' | 'off';
 }
 
 /** Bounds on what one layer may cost; the keys are those of `LayerLimits`. */

@@ -1,4 +1,5 @@
 import { profileFor } from '../compression/codecs.ts';
+import { refuseLibrary } from '../compression/libraries.ts';
 import { packingWith } from '../config/packing.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Job } from './job-list.ts';
@@ -18,10 +19,12 @@ export function withDefaults<Kind extends Job>(job: Kind, { blobs, compression }
         level: job.level,
         reproducible: job.reproducible,
       };
+      if (compression.libraries === 'off') refuseLibrary(asked.compression);
       const { level, reproducible } = packingWith(asked, compression);
       return { ...job, compression: chosen, level, reproducible };
     }
     case 'tempLayerArchive':
+      if (compression.libraries === 'off') refuseLibrary(job.compression);
       if (typeof job.compression !== 'string') return job;
       return { ...job, compression: profileFor(packingWith({ compression: job.compression }, compression)) };
     default:

@@ -24,6 +24,7 @@ export interface ErrorDetails {
   UNSUPPORTED_COMPRESSION: { compression: string };
   UNSUPPORTED_PLATFORM: { platform: string };
   PROGRAM_MISSING: { program: string; package: string };
+  LIBRARY_UNAVAILABLE: { library: string; package: string };
   NOT_A_STORE: { root: string };
   STORE_FORMAT_NEWER: { root: string; format: number };
   STORE_READ_ONLY: { root: string };
@@ -114,6 +115,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   UNSUPPORTED_COMPRESSION: 'InvalidInput',
   UNSUPPORTED_PLATFORM: 'InvalidInput',
   PROGRAM_MISSING: 'InvalidInput',
+  LIBRARY_UNAVAILABLE: 'InvalidInput',
   NOT_A_STORE: 'InvalidInput',
   STORE_FORMAT_NEWER: 'InvalidInput',
   STORE_READ_ONLY: 'InvalidInput',

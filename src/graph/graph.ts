@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
+import type { CompressionProfile, PackingName } from '../compression/codec.ts';
 import type { LayerMount } from '../archive/layer-mount.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { requireText } from '../errors/arguments.ts';
@@ -184,7 +184,7 @@ export class Graph implements AsyncDisposable {
   /** A layer as a temporary file; see `TempArchive`. Of a head its top layer is meant. */
   async tempLayerArchive(
     name: string,
-    compression: OutputCompression | CompressionProfile = 'none',
+    compression: PackingName | CompressionProfile = 'none',
     options: TempArchiveOptions = {},
   ): Promise<TempArchive> {
     requireText(name, 'name');

@@ -1,5 +1,5 @@
-import type { CompressionProfile } from '../compression/codec.ts';
-import { PART_BYTES } from '../compression/codec.ts';
+import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
+import { withLibrary } from '../compression/libraries.ts';
 import { profileText } from '../compression/profile-text.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { BlobDigest } from '../tasks/task-map.ts';
@@ -25,12 +25,13 @@ export interface ExportedLayer {
 export async function exportLayer(
   context: GraphContext,
   id: string,
-  profile: CompressionProfile,
+  wanted: CompressionProfile,
   to: string,
   options: WorkOptions = {},
 ): Promise<ExportedLayer> {
   const release = retainPresent(context, id);
   try {
+    const profile = await withLibrary(wanted);
     const info = await context.store.info(id);
     const source = await layerSource(context, id);
     if (source.from === 'record' && info !== null && info.diffId !== null && info.tarSize > WHOLE_BYTES) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { profileFor } from '../compression/codecs.ts';
-import type { CompressionProfile, OutputCompression } from '../compression/codec.ts';
+import type { CompressionProfile, PackingName } from '../compression/codec.ts';
 import { engineError } from '../errors/kinds.ts';
 import { truncateId } from '../identity/image-id.ts';
 import type { StreamFormatter } from '../reporting/stream-formatter.ts';
@@ -28,7 +28,7 @@ const STEP_BYTES = 512 * 1024;
 export async function tempLayerArchive(
   context: GraphContext,
   name: string,
-  compression: OutputCompression | CompressionProfile,
+  compression: PackingName | CompressionProfile,
   options: TempArchiveOptions = {},
 ): Promise<TempArchive> {
   await context.family.refresh();

@@ -48,6 +48,12 @@ describe('exit codes', () => {
       2,
       'INVALID_ARGUMENT',
     ],
+    [
+      'reproducible bytes from a library that has none',
+      (path) => ['layer', 'good:1', '-o', path('x'), '--compression', 'gzip:isal', '--reproducible'],
+      2,
+      'INVALID_ARGUMENT',
+    ],
     ['a bad name', (path) => ['import', path('good.tar'), '--name', 'UPPER'], 2, 'INVALID_NAME'],
     [
       'a platform that is not there',

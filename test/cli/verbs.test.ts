@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostPlatform } from '../../src/image/platform.ts';
 import { CliLab } from '../support/cli-lab.ts';
@@ -134,6 +135,22 @@ describe('importing and looking', () => {
     );
   });
 
+  it.each(['gzip:zlib', 'gzip:pako', 'gzip:libdeflate', 'gzip:isal'])('packs with %s, and says so', async (name) => {
+    const to = lab.path(name.replace(':', '-'));
+    const { code, stdout, stderr } = await lab.run('layer', 'team/app:1', '-o', to, '--compression', name, '--json');
+    if (code === 2) {
+      // neither library is on every machine
+      expect(stderr).toContain('LIBRARY_UNAVAILABLE');
+      console.warn(`skipped: ${stderr.trim()}`);
+      return;
+    }
+    const profile = expect.stringMatching(new RegExp(String.raw`^${name}/[\w.-]+:l[3-6]:[bm]1M$`)) as string;
+    expect(JSON.parse(stdout.toString())).toMatchObject({ compression: 'gzip', profile, diffId: app.diffId });
+    expect(gunzipSync(readFileSync(to))).toEqual(app.tar);
+    const [exported] = await lab.json('export', 'team/app:1', '--to', `oci:${to}.oci`, '--compression', name);
+    expect(exported).toMatchObject({ ref: 'team/app:1', profile });
+  });
+
   it('layer writes the bytes that came, to a file or to a pipe', async () => {
     const [line] = await lab.json('layer', 'team/app:1', '-o', lab.path('layer.tar'));
     expect(line).toEqual({
@@ -142,6 +159,7 @@ describe('importing and looking', () => {
       digest: app.diffId,
       size: app.tar.length,
       compression: 'none',
+      profile: 'none',
       path: lab.path('layer.tar'),
     });
     expect(readFileSync(lab.path('layer.tar'))).toEqual(app.tar);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decoderFor, profileFor } from '../../src/compression/codecs.ts';
-import type { OutputCompression } from '../../src/compression/codec.ts';
+import type { OutputCompression, PackingName } from '../../src/compression/codec.ts';
 import { encoderSuite, streamSuite } from '../suites/codec.ts';
 import { codeOf, WIDE } from '../support/pack.ts';
 
@@ -24,6 +24,24 @@ describe('profileFor', () => {
     expect(profileFor({ compression: 'none' }).implementation).toBe('none');
   });
 
+  test('takes the implementation that is named', () => {
+    const made = (['gzip:zlib', 'gzip:pako', 'gzip:libdeflate', 'gzip:isal'] as const).map((compression) =>
+      profileFor({ compression }),
+    );
+    expect(made.map(({ compression }) => compression)).toEqual(['gzip', 'gzip', 'gzip', 'gzip']);
+    expect(made.map(({ implementation }) => implementation)).toEqual(['zlib', 'pako', 'libdeflate', 'isal']);
+    expect(made[0]).toEqual(profileFor({ compression: 'gzip' }));
+    expect(made[1]).toEqual(profileFor({ compression: 'gzip', reproducible: true }));
+  });
+
+  test('refuses to call other implementations reproducible', () => {
+    const code = (compression: PackingName): string => codeOf(() => profileFor({ compression, reproducible: true }));
+    expect(code('gzip:pako')).toBe('none');
+    expect(code('gzip:zlib')).toBe('INVALID_ARGUMENT');
+    expect(code('gzip:libdeflate')).toBe('INVALID_ARGUMENT');
+    expect(code('gzip:isal')).toBe('INVALID_ARGUMENT');
+  });
+
   test.each([
     ['gzip', 0],
     ['gzip', 10],
@@ -32,6 +50,10 @@ describe('profileFor', () => {
     ['zstd', 0],
     ['zstd', 23],
     ['none', 1],
+    ['gzip:libdeflate', 0],
+    ['gzip:libdeflate', 13],
+    ['gzip:isal', 4],
+    ['gzip:isal', -1],
   ] as const)('refuses %s level %d', (compression, level) => {
     expect(codeOf(() => profileFor({ compression, level }))).toBe('INVALID_ARGUMENT');
   });

@@ -1,3 +1,4 @@
+import { PACKING_NAMES } from '../../compression/codecs.ts';
 import type { ExportedImage, ExportResult } from '../../coordinator/jobs/export.ts';
 import { openSink, parseLocation } from '../../formats/transports.ts';
 import { parsePlatform } from '../../image/platform.ts';
@@ -18,7 +19,7 @@ interface Options extends PackingOptions {
   legacy?: boolean;
 }
 
-const COMPRESSIONS = ['keep', 'none', 'gzip', 'zstd'] as const;
+const COMPRESSIONS = ['keep', ...PACKING_NAMES] as const;
 
 export const verb: Verb = {
   define: (command) =>

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { profileFor } from '../../compression/codecs.ts';
+import { PACKING_NAMES, profileFor } from '../../compression/codecs.ts';
 import type { CompressionProfile } from '../../compression/codec.ts';
 import type { CompressionSettings } from '../../config/settings.ts';
 import { engineError } from '../../errors/kinds.ts';
@@ -20,15 +20,13 @@ interface Options extends PackingOptions {
   platform?: string;
 }
 
-const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
-
 export const verb: Verb = {
   define: (command) =>
     void addPackingOptions(
       command
         .argument('<image>', 'a name, an id, or the beginning of an id')
         .option('-o, --output <file>', 'write to a file; otherwise to stdout, never to a terminal'),
-      COMPRESSIONS,
+      PACKING_NAMES,
     )
       .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
       .addHelpText(
@@ -65,7 +63,7 @@ export const verb: Verb = {
 };
 
 function profileOf(options: PackingOptions, settings: CompressionSettings): CompressionProfile {
-  const { compression = 'none', level, reproducible } = packingOf(options, settings, COMPRESSIONS);
+  const { compression = 'none', level, reproducible } = packingOf(options, settings, PACKING_NAMES);
   return profileFor({ compression, level, reproducible });
 }
 

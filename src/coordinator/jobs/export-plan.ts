@@ -1,3 +1,4 @@
+import type { PackingName } from '../../compression/codec.ts';
 import { engineError } from '../../errors/kinds.ts';
 import type { KeptIndex } from '../../graph/indexes.ts';
 import { familiarReference } from '../../identity/reference.ts';
@@ -105,7 +106,7 @@ function platformOf(index: KeptIndex, id: string): string {
   return platform === null ? 'an unknown platform' : formatPlatform(platform);
 }
 
-export function compressionOf(job: ExportJob): 'keep' | 'none' | 'gzip' | 'zstd' {
+export function compressionOf(job: ExportJob): PackingName | 'keep' {
   return job.compression ?? job.sink.defaultCompression;
 }
 

@@ -1,4 +1,4 @@
-import type { OutputCompression } from '../../compression/codec.ts';
+import type { PackingName } from '../../compression/codec.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
 import type { Platform } from '../../image/image-source.ts';
 import type { ImageSink } from '../../image/image-sink.ts';
@@ -10,7 +10,7 @@ export interface ExportJob {
   names: readonly string[];
   sink: ImageSink;
   /** The sink's own when not given. */
-  compression?: OutputCompression | 'keep' | undefined;
+  compression?: PackingName | 'keep' | undefined;
   level?: number | undefined;
   reproducible?: boolean | undefined;
   /** Fail before anything is written unless every manifest stays the same. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
+import { withLibrary } from '../../compression/libraries.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
 import { asEngineError } from '../../errors/wire.ts';
 import type { KeptIndex } from '../../graph/indexes.ts';
@@ -21,10 +22,11 @@ export async function runExport(tools: JobTools, job: ExportJob, run: JobRun): P
   try {
     const retain = (id: string): void => void releases.push(tools.graph.retainPresent(id));
     const planned = await planExport({ ...tools, retain }, job, run);
+    const profile = await profileOf(job);
     run.expect(expectedBytes(planned, compressionOf(job)));
     const dir = await mkdtemp(join(tools.tempDir, 'layermill-export-'));
     try {
-      return await exportAll(tools, job, run, planned, new LayerWriter(tools, job.sink, run, dir, profileOf(job)));
+      return await exportAll(tools, job, run, planned, new LayerWriter(tools, job.sink, run, dir, profile));
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
@@ -139,15 +141,17 @@ function equality({ image, index }: PlannedImage, manifestDigest: string | null)
   return `identical bytes: ${index === null ? '' : 'index, '}manifest, config and layers`;
 }
 
-function profileOf(job: ExportJob): CompressionProfile | 'keep' {
+async function profileOf(job: ExportJob): Promise<CompressionProfile | 'keep'> {
   const compression = compressionOf(job);
   if (compression === 'keep') return 'keep';
   const { level, reproducible } = job;
-  return profileFor({
-    compression,
-    ...(level === undefined ? {} : { level }),
-    ...(reproducible === undefined ? {} : { reproducible }),
-  });
+  return withLibrary(
+    profileFor({
+      compression,
+      ...(level === undefined ? {} : { level }),
+      ...(reproducible === undefined ? {} : { reproducible }),
+    }),
+  );
 }
 
 /** Bytes that the distinct layers will be read from. */

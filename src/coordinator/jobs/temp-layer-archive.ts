@@ -1,4 +1,4 @@
-import type { CompressionProfile, OutputCompression } from '../../compression/codec.ts';
+import type { CompressionProfile, PackingName } from '../../compression/codec.ts';
 import type { TempArchive } from '../../graph/temp-archive.ts';
 import type { TempArchiveOptions } from '../../graph/temp-layer-archive.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
@@ -7,7 +7,7 @@ import type { JobRun, JobTools } from '../job-context.ts';
 export interface TempLayerArchiveJob extends Pick<TempArchiveOptions, 'formatter' | 'output'> {
   type: 'tempLayerArchive';
   id: string;
-  compression: OutputCompression | CompressionProfile;
+  compression: PackingName | CompressionProfile;
 }
 
 export function runTempLayerArchive({ graph }: JobTools, job: TempLayerArchiveJob, run: JobRun): Promise<TempArchive> {
