@@ -49,6 +49,12 @@ describe('exit codes', () => {
       'INVALID_ARGUMENT',
     ],
     [
+      'an export with a level that does not exist',
+      (path) => ['export', 'good:1', '--to', `oci:${path('x')}`, '--compression', 'gzip:isal', '--level', '4'],
+      2,
+      'INVALID_ARGUMENT',
+    ],
+    [
       'reproducible bytes from a library that has none',
       (path) => ['layer', 'good:1', '-o', path('x'), '--compression', 'gzip:isal', '--reproducible'],
       2,

@@ -1,4 +1,7 @@
-import { PACKING_NAMES } from '../../compression/codecs.ts';
+import { PACKING_NAMES, profileFor } from '../../compression/codecs.ts';
+import { refuseLibrary, withLibrary } from '../../compression/libraries.ts';
+import type { Packing } from '../../config/packing.ts';
+import type { CompressionSettings } from '../../config/settings.ts';
 import type { ExportedImage, ExportResult } from '../../coordinator/jobs/export.ts';
 import { openSink, parseLocation } from '../../formats/transports.ts';
 import { parsePlatform } from '../../image/platform.ts';
@@ -53,6 +56,7 @@ export const verb: Verb = {
     const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
     const engine = await session.engine();
     // Before the destination is opened, which may make a directory.
+    await refuseUnpackable(packing, session.settings.compression);
     for (const name of operands) await lookUp(engine, name, options.platform);
     const context = { ...engine.formats, signal: session.signal };
     const sink = await openSink(options.to, context, { legacy: options.legacy });
@@ -71,6 +75,17 @@ export const verb: Verb = {
     return combineExitCodes(codes);
   },
 };
+
+/** Throws for a level that does not exist and for a library that is not here. */
+async function refuseUnpackable(
+  { compression, level, reproducible }: Packing<string | undefined>,
+  { libraries }: CompressionSettings,
+): Promise<void> {
+  const name = PACKING_NAMES.find((known) => known === compression);
+  if (name === undefined) return;
+  if (libraries === 'off') refuseLibrary(name);
+  await withLibrary(profileFor({ compression: name, level, reproducible }));
+}
 
 function tell(session: Session, to: string, result: ExportedImage, toStdout: boolean): ExitCode {
   if (result.error !== null) {
