@@ -62,7 +62,8 @@ async function test(name: NativeLibrary): Promise<TestedLibrary> {
 
 function runChild(soname: string): Promise<{ error: ExecFileException | null; stdout: string }> {
   const name = import.meta.url.endsWith('.ts') ? 'library-child.dev.mjs' : 'library-child.js';
-  const child = fileURLToPath(new URL(name, import.meta.url));
+  // From the room beside it, too: the program is one file in there.
+  const child = fileURLToPath(new URL(`../system/${name}`, import.meta.url));
   return new Promise((resolve) => {
     execFile(process.execPath, [child, soname], { timeout: TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, stdout) =>
       resolve({ error, stdout }),

@@ -9,5 +9,5 @@ test('a profile tells implementation, version, level and cuts', () => {
   expect(profileText(profileFor({ compression: 'gzip', reproducible: true, level: 9 }))).toMatch(
     new RegExp(`^gzip:pako/${version}:l9:b1M$`),
   );
-  expect(profileText(profileFor({ compression: 'zstd' }))).toMatch(new RegExp(`^zstd/${version}:l3:f4M$`));
+  expect(profileText(profileFor({ compression: 'zstd' }))).toMatch(new RegExp(`^zstd/${version}:l3:f8M$`));
 });

@@ -16,6 +16,8 @@ import { StreamFormatter } from '../../src/reporting/stream-formatter.ts';
 import { openSystem } from '../../src/system/select.ts';
 import { codeOf } from '../support/code-of.ts';
 import { dir, file, tar } from '../support/tar-fixture.ts';
+import { profileIfHere } from '../support/library.ts';
+import { pack } from '../support/pack.ts';
 import { inlinePool, openTestStore, type TestStore } from '../support/test-store.ts';
 
 const ID = 'a'.repeat(64);
@@ -163,6 +165,14 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
         expect(readdirSync(join(archive.path, '..'))).toEqual(['layer']);
       },
     );
+
+    test.each(['gzip:libdeflate', 'gzip:isal'] as const)('packed with %s has the bytes of one thread', async (name) => {
+      const profile = await profileIfHere(profileFor({ compression: name }));
+      if (profile === undefined) return;
+      await using archive = await store.graph.tempLayerArchive(BIG, name);
+      expect(archive).toMatchObject({ compression: 'gzip', profile: profileText(profile) });
+      expect(readFileSync(archive.path).equals(pack(profile, LARGE))).toBe(true);
+    });
 
     const damage = async (name: string, at: number): Promise<void> => {
       const { dir: tree } = await store.graph.driver.mount(BIG, null);
