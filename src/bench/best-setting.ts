@@ -1,3 +1,4 @@
+import { parsePackingName } from './grid.ts';
 import { type BenchCase, type BestSetting, type Entrant, type ScenarioName, caseName, secondsOf } from './report.ts';
 import { geometricMean, spreadOf } from './statistics.ts';
 
@@ -62,8 +63,7 @@ function packings(timed: readonly Timed[]): Timed[] {
 }
 
 function packingOf({ found }: Timed): { compression: string; level: number } {
-  const [compression, level] = found.packing!.split(':') as [string, string];
-  return { compression, level: Number(level) };
+  return parsePackingName(found.packing!);
 }
 
 /** What they give beside the fewest that were tried, over all cases and where it is least and most. */

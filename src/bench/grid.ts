@@ -1,12 +1,15 @@
-import { profileFor } from '../compression/codecs.ts';
-import type { OutputCompression } from '../compression/codec.ts';
+import { PACKING_NAMES, profileFor } from '../compression/codecs.ts';
+import type { OutputCompression, PackingName } from '../compression/codec.ts';
 import { hasCode, engineError } from '../errors/kinds.ts';
 import { SCENARIOS, type ScenarioName } from './report.ts';
 
-const COMPRESSIONS: readonly OutputCompression[] = ['none', 'gzip', 'zstd'];
+/** What is measured when nobody says: it needs nothing that may not be there. */
+const USUAL: readonly PackingName[] = ['none', 'gzip', 'zstd'];
 
 /** One way to pack. */
 export interface Packing {
+  /** As it is asked for, such as `gzip:isal`. */
+  name: PackingName;
   compression: OutputCompression;
   level: number;
   /** It was asked for by its number; otherwise every tool may use its own default. */
@@ -33,7 +36,7 @@ export function parseGrid(text: GridText, cores: number): Grid {
     scenarios: choices('--scenario', text.scenario, SCENARIOS),
     threads: text.threads === undefined ? threadSteps(cores) : numbers('--threads', text.threads, 999),
     packings: packingsOf(
-      choices('--compression', text.compression, COMPRESSIONS),
+      text.compression === undefined ? USUAL : choices('--compression', text.compression, PACKING_NAMES),
       text.level === undefined ? null : numbers('--level', text.level, 22),
     ),
   };
@@ -47,19 +50,19 @@ export function threadSteps(cores: number): number[] {
 }
 
 /** Each compression with each level that it has. */
-function packingsOf(compressions: readonly OutputCompression[], levels: readonly number[] | null): Packing[] {
-  const packings = compressions.flatMap((compression): Packing[] => {
-    const { level } = profileFor({ compression });
-    if (levels === null || compression === 'none') return [{ compression, level, explicit: false }];
-    return levels.filter((wanted) => hasLevel(compression, wanted)).map((wanted) => packed(compression, wanted));
+function packingsOf(names: readonly PackingName[], levels: readonly number[] | null): Packing[] {
+  const packings = names.flatMap((name): Packing[] => {
+    const { compression, level } = profileFor({ compression: name });
+    if (levels === null || compression === 'none') return [{ name, compression, level, explicit: false }];
+    return levels
+      .filter((wanted) => hasLevel(name, wanted))
+      .map((wanted) => ({ name, compression, level: wanted, explicit: true }));
   });
   if (packings.length > 0) return packings;
-  throw invalid('--level', levels!.join(','), `no compression of ${compressions.join(', ')} has such a level`);
+  throw invalid('--level', levels!.join(','), `no compression of ${names.join(', ')} has such a level`);
 }
 
-const packed = (compression: OutputCompression, level: number): Packing => ({ compression, level, explicit: true });
-
-function hasLevel(compression: OutputCompression, level: number): boolean {
+function hasLevel(compression: PackingName, level: number): boolean {
   try {
     profileFor({ compression, level });
     return true;
@@ -111,7 +114,13 @@ function invalid(option: string, value: string, why: string): Error {
   return engineError('INVALID_ARGUMENT', `${option} ${JSON.stringify(value)}: ${why}`, { argument: option, value });
 }
 
-/** `gzip:4`; what has no levels is its name. */
-export function packingName({ compression, level }: Pick<Packing, 'compression' | 'level'>): string {
-  return compression === 'none' ? compression : `${compression}:${level}`;
+/** `gzip:4`, `gzip:isal:3`; what has no levels is its name. */
+export function packingName({ name, level }: Pick<Packing, 'name' | 'level'>): string {
+  return name === 'none' ? name : `${name}:${level}`;
+}
+
+/** What `packingName` was made of. */
+export function parsePackingName(text: string): { compression: string; level: number } {
+  const colon = text.lastIndexOf(':');
+  return { compression: text.slice(0, colon), level: Number(text.slice(colon + 1)) };
 }

@@ -1,5 +1,6 @@
 import { type Compared, VERDICTS } from './compare-reports.ts';
 import { corpusLine, counted, entrantName, figureCells, figuresOf, rangeOf } from './figures.ts';
+import { parsePackingName } from './grid.ts';
 import { barsOf, escaped, widestRate } from './html-bars.ts';
 import { STYLE } from './html-style.ts';
 import { peerRatios } from './peer-ratios.ts';
@@ -49,7 +50,7 @@ function bestCard({ best }: BenchReport): string {
 
 /** Flags stand out. */
 function withFlags(sentence: string): string {
-  return escaped(sentence).replace(/--\w+ \w+(?: --\w+ \w+)*/g, '<code>$&</code>');
+  return escaped(sentence).replace(/--\w+ [\w:]+(?<!:)(?: --\w+ [\w:]+(?<!:))*/g, '<code>$&</code>');
 }
 
 function factsList({ machine, corpus, rounds, cache, work, peers }: BenchReport): string {
@@ -78,7 +79,9 @@ ${charts.join('\n')}
 
 /** `gzip:4` → `gzip, level 4`. */
 function packingTitle(packing: string): string {
-  return packing === 'none' ? 'not packed' : escaped(packing).replace(':', ', level ');
+  if (packing === 'none') return 'not packed';
+  const { compression, level } = parsePackingName(packing);
+  return `${escaped(compression)}, level ${level}`;
 }
 
 function numbersTable(cases: readonly BenchCase[]): string {

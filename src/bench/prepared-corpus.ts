@@ -126,8 +126,8 @@ export class PreparedCorpus {
   /** All images as an OCI layout, packed. */
   layout(packing: Packing): Promise<string> {
     const name = packingName(packing);
-    const how = ['--compression', packing.compression, ...levelOf(packing)];
-    return this.#once(`layout ${name}`, `layout-${name.replace(':', '-')}`, (path) =>
+    const how = packingFlags(packing);
+    return this.#once(`layout ${name}`, `layout-${name.replaceAll(':', '-')}`, (path) =>
       this.#run('export', ...this.#ids(), '--to', `oci:${path}`, ...how),
     );
   }
@@ -168,8 +168,9 @@ export class PreparedCorpus {
 
 const storeIn = (work: string): string => join(work, 'store');
 
-export function levelOf({ compression, level }: Packing): string[] {
-  return compression === 'none' ? [] : ['--level', String(level)];
+/** What asks for a way to pack. */
+export function packingFlags({ name, level }: Packing): string[] {
+  return ['--compression', name, ...(name === 'none' ? [] : ['--level', String(level)])];
 }
 
 /** A source that other tools can read as it is. */

@@ -16,7 +16,7 @@ export function addPackingOptions(command: Command, compressions: readonly strin
     .addOption(new Option('--compression <kind>', 'how layers are packed').choices(compressions))
     .option(
       '--level <n>',
-      'gzip 1 to 9 (default 4), zstd 1 to 22 (3), gzip:libdeflate 1 to 12 (4), gzip:isal 0 to 3 (3)',
+      'gzip 1 to 9 (default 4), zstd 1 to 22 (3), gzip:libdeflate 1 to 12 (2), gzip:isal 0 to 3 (3)',
     )
     .option('--reproducible', 'the same bytes on every machine; gzip is then about four times as slow');
 }

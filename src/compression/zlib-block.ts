@@ -10,6 +10,12 @@ const PIECE = 16 * 1024;
 /** So many pieces are given on at once. */
 const OUTPUT = 16 * PIECE;
 
+/**
+ * zlib's largest tables. A 376 MB image at level 4: 89 MB/s and 136.2 MB, where its default of 8 gives 80 MB/s and
+ * 135.6 MB; skopeo makes 136.7 MB of it.
+ */
+const MEM_LEVEL = 9;
+
 type Deflate = (block: Buffer, sink: ByteSink) => void;
 
 interface Deflater {
@@ -34,11 +40,11 @@ export const zlibBlock: DeflateBlock = (block, level, sink) => {
 };
 
 function deflateAnew(block: Buffer, level: number): Buffer {
-  return zlib.deflateRawSync(block, { level, finishFlush: Z_FULL_FLUSH });
+  return zlib.deflateRawSync(block, { level, memLevel: MEM_LEVEL, finishFlush: Z_FULL_FLUSH });
 }
 
 function openDeflater(level: number): Deflater {
-  const handle = openHandle(zlib.createDeflateRaw({ level }));
+  const handle = openHandle(zlib.createDeflateRaw({ level, memLevel: MEM_LEVEL }));
   const output = Buffer.allocUnsafeSlow(OUTPUT);
   const deflate: Deflate = (block, sink) => {
     handle.reset();

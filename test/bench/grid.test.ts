@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { packingName, parseCount, parseGrid, parseMegabytes, threadSteps } from '../../src/bench/grid.ts';
+import {
+  packingName,
+  parseCount,
+  parseGrid,
+  parsePackingName,
+  parseMegabytes,
+  threadSteps,
+} from '../../src/bench/grid.ts';
 import { SCENARIOS } from '../../src/bench/report.ts';
 
 const invalidArgument = expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error;
@@ -27,6 +34,13 @@ describe('the grid', () => {
   it('gives each compression the levels that it has', () => {
     expect(names({ level: '1,19' })).toEqual(['none', 'gzip:1', 'zstd:1', 'zstd:19']);
     expect(names({ compression: 'zstd', level: '22' })).toEqual(['zstd:22']);
+    expect(names({ compression: 'gzip:isal,gzip:libdeflate', level: '3,12' })).toEqual([
+      'gzip:libdeflate:3',
+      'gzip:libdeflate:12',
+      'gzip:isal:3',
+    ]);
+    expect(parsePackingName('gzip:isal:3')).toEqual({ compression: 'gzip:isal', level: 3 });
+    expect(parsePackingName('zstd:19')).toEqual({ compression: 'zstd', level: 19 });
     expect(() => names({ compression: 'gzip', level: '19' })).toThrow(invalidArgument);
   });
 

@@ -12,9 +12,9 @@ import type { CorpusImage, CorpusLayer } from '../../src/bench/prepared-corpus.t
 const layer: CorpusLayer = { id: 'a', diffId: 'sha256:a', path: '/w/layers/0.tar', bytes: 100, entries: 2 };
 const image = (name: string | null): CorpusImage => ({ id: 'i', name, digest: 'sha256:i', layers: ['sha256:a'] });
 const plain = { layers: [layer], archive: '/w/c.tar' };
-const gzip: Packing = { compression: 'gzip', level: 4, explicit: false };
-const zstd: Packing = { compression: 'zstd', level: 9, explicit: true };
-const none: Packing = { compression: 'none', level: 0, explicit: false };
+const gzip: Packing = { name: 'gzip', compression: 'gzip', level: 4, explicit: false };
+const zstd: Packing = { name: 'zstd', compression: 'zstd', level: 9, explicit: true };
+const none: Packing = { name: 'none', compression: 'none', level: 0, explicit: false };
 
 /** What everyone would run, with short names for the directories. */
 function typed(contestants: Contestant[] | undefined): string[] {

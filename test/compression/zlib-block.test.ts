@@ -9,7 +9,7 @@ const packed = (block: Buffer, level: number): Buffer => {
   return Buffer.concat(made);
 };
 const anew = (block: Buffer, level: number): Buffer =>
-  zlib.deflateRawSync(block, { level, finishFlush: zlib.constants.Z_FULL_FLUSH });
+  zlib.deflateRawSync(block, { level, memLevel: 9, finishFlush: zlib.constants.Z_FULL_FLUSH });
 
 test('a block is what the public function makes of it, whatever was packed before it', () => {
   for (const level of [1, 4, 9, 4, 6]) {

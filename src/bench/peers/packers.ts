@@ -37,7 +37,7 @@ function packer(
   return {
     tool: program,
     version,
-    // zstd wants to be asked twice for the levels above 19.
-    layer: (input) => (input.packing.compression === compression && input.packing.level <= 19 ? [entrant(input)] : []),
+    // zstd wants to be asked twice for the levels above 19; those of other libraries mean something else.
+    layer: (input) => (input.packing.name === compression && input.packing.level <= 19 ? [entrant(input)] : []),
   };
 }

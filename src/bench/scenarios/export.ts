@@ -3,7 +3,7 @@ import type { Contest, Contestant } from '../contest.ts';
 import { type Packing, packingName } from '../grid.ts';
 import { layoutMeaning } from '../layout-meaning.ts';
 import { type Program, layermill, linesOf } from '../ours.ts';
-import { type PreparedCorpus, levelOf } from '../prepared-corpus.ts';
+import { type PreparedCorpus, packingFlags } from '../prepared-corpus.ts';
 import { bytesBelow } from '../tree-work.ts';
 import type { Stage } from '../stage.ts';
 
@@ -27,7 +27,7 @@ function ours(program: Program, corpus: PreparedCorpus, threads: number, packing
   const out = (run: string): string => join(run, 'out');
   const transport = packing.compression === 'none' ? 'docker-archive' : 'oci';
   const names = corpus.images.map(({ name, id }) => name ?? id);
-  const how = ['--compression', packing.compression, ...levelOf(packing)];
+  const how = packingFlags(packing);
   return {
     tool: program.label,
     threads,

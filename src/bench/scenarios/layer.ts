@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Contest, Contestant } from '../contest.ts';
 import { type Packing, packingName } from '../grid.ts';
 import { type Program, layermill, linesOf } from '../ours.ts';
-import { levelOf } from '../prepared-corpus.ts';
+import { packingFlags } from '../prepared-corpus.ts';
 import type { Stage } from '../stage.ts';
 
 /** `layer`: the largest layer out of the store as a file (TempLayerArchive). */
@@ -13,7 +13,7 @@ export function layerContests({ corpus, grid, programs, peers }: Stage): Contest
     threads,
     differs: null,
     commands: (run) => {
-      const how = ['--compression', packing.compression, ...levelOf(packing)];
+      const how = packingFlags(packing);
       return [layermill(program, corpus.store, threads, 'layer', layer.id, '-o', join(run, 'layer'), ...how)];
     },
     outcome: (_run, [printed]) => {

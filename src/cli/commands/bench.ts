@@ -1,3 +1,4 @@
+import { PACKING_NAMES } from '../../compression/codecs.ts';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
@@ -42,7 +43,7 @@ export const verb: Verb = {
         .argument('[source...]', 'images to measure with, as import takes them; without any they are made up')
         .option('--scenario <names>', `any of ${SCENARIOS.join(',')} (default: all)`)
         .option('--threads <numbers>', 'numbers of worker threads, such as 1,2 (default: 1, 2, 4, … and all cores)')
-        .option('--compression <names>', 'any of none,gzip,zstd (default: all)')
+        .option('--compression <names>', `any of ${PACKING_NAMES.join(',')} (default: none,gzip,zstd)`)
         .option('--level <numbers>', 'levels of gzip and zstd, such as 1,4,9 (default: the default of each)')
         .option('--rounds <n>', 'how often each is run, everyone in turn', '3')
         .option('--size <bytes>', 'bytes of made-up images', '256MB')
