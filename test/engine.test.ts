@@ -48,6 +48,11 @@ async function engineWith(name: string, value: unknown): Promise<Engine> {
 
 /** How many of several jobs of a kind that never end by themselves are begun. */
 async function begun(engine: Engine, lane: 'io' | 'cpu', count: number): Promise<number> {
+  // A job loads its work when it is first needed: one that is still loading when the test ends would do real work then.
+  await Promise.all([
+    import('../src/coordinator/jobs/register.ts'),
+    import('../src/coordinator/jobs/temp-layer-archive.ts'),
+  ]);
   let running = 0;
   const never = new Promise<never>(() => {});
   vi.spyOn(engine.graph, 'register').mockReturnValue(never);

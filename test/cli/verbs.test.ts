@@ -144,7 +144,7 @@ describe('importing and looking', () => {
       console.warn(`skipped: ${stderr.trim()}`);
       return;
     }
-    const profile = expect.stringMatching(new RegExp(String.raw`^${name}/[\w.-]+:l[3-6]:[bm]1M$`)) as string;
+    const profile = expect.stringMatching(new RegExp(String.raw`^${name}/[\w.-]+:l[2-6]:[bm]1M$`)) as string;
     expect(JSON.parse(stdout.toString())).toMatchObject({ compression: 'gzip', profile, diffId: app.diffId });
     expect(gunzipSync(readFileSync(to))).toEqual(app.tar);
     const [exported] = await lab.json('export', 'team/app:1', '--to', `oci:${to}.oci`, '--compression', name);
