@@ -1,7 +1,9 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { openRebuilder } from '../src/archive/rebuild.ts';
+import { RECORD_FILE } from '../src/archive/record-format.ts';
 import { PART_BYTES } from '../src/compression/codec.ts';
 import { partEncoder } from '../src/compression/codecs.ts';
+import { engineError } from '../src/errors/kinds.ts';
 import type { System } from '../src/system/system.ts';
 import type { ArchivedPart, ArchivePart } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
@@ -14,6 +16,7 @@ const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
 export function archivePart(system: System, input: ArchivePart, context: TaskContext): ArchivedPart {
   using open = new Scope();
   const rebuilder = open.adopt(openRebuilder(system, input), (layer) => layer.close());
+  if (rebuilder.tarSize !== input.tarSize) throw otherSize(input, rebuilder.tarSize);
   // Parts of one uncompressed output are written into the same file, so it may be there already.
   const fd = open.adopt(openSync(input.to, OPEN_FLAGS, 0o600), closeSync);
   let packedSize = 0;
@@ -35,4 +38,10 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
   proven?.finish();
   const crc32 = part.end();
   return { tarSize: end - start, crc32, packedSize, proven: proven !== null };
+}
+
+function otherSize({ meta, tarSize }: ArchivePart, actual: number): Error {
+  const what = `${meta}/${RECORD_FILE}`;
+  const message = `${JSON.stringify(what)} is of a tar of ${actual} bytes, not of ${tarSize}; import the image again`;
+  return engineError('SIZE_MISMATCH', message, { what, expected: tarSize, actual });
 }

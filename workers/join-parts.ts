@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
 import { partEncoder } from '../src/compression/codecs.ts';
 import { crc32Combine } from '../src/compression/crc32.ts';
+import { engineError } from '../src/errors/kinds.ts';
 import { readBlob } from '../src/streams/read-blob.ts';
 import type { RunningSha256 } from '../src/system/resumable-sha256.ts';
 import type { System } from '../src/system/system.ts';
@@ -19,7 +20,7 @@ export function joinParts(system: System, input: JoinParts, context: TaskContext
   using open = new Scope();
   const { joined, to, last } = input;
   let { size, tarSize, crc32 } = joined ?? NOTHING;
-  const fd = open.adopt(openSync(to, joined === null ? 'wx' : 'a', 0o600), closeSync);
+  const fd = open.adopt(joined === null ? openSync(to, 'wx', 0o600) : openAgain(to, joined), closeSync);
   const sha256 = goOn(system, joined);
   const append = (chunk: Buffer): void => {
     context.cell.throwIfCancelled();
@@ -40,6 +41,16 @@ export function joinParts(system: System, input: JoinParts, context: TaskContext
   append(encoder.tail(crc32, tarSize));
   const hash = sha256?.digest() ?? hashFile(to, context);
   return { size, tarSize, crc32, running: null, digest: `sha256:${hash.toString('hex')}` };
+}
+
+/** What the hash knows of the file must still be in it. */
+function openAgain(path: string, { size }: JoinedParts): number {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+  const actual = fstatSync(fd).size;
+  if (actual === size) return fd;
+  closeSync(fd);
+  const message = `${JSON.stringify(path)} changed between two parts: it has ${actual} bytes instead of ${size}`;
+  throw engineError('SIZE_MISMATCH', message, { what: path, expected: size, actual });
 }
 
 function goOn({ sha256 }: System, joined: JoinedParts | null): RunningSha256 | null {

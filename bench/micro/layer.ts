@@ -121,17 +121,20 @@ function measure(name: string, run: () => void, fresh = true): void {
   );
 }
 
-console.log(`${(size / 1e6).toFixed(0)} MB of ${given ?? 'made-up files'}, ${system.kind} calls`);
-console.log(`${''.padEnd(44)} median  least   most   MB/s  (ms)`);
-measure('read', () => read(() => {}));
-measure('read, hash', () => read(hash()));
-measure('read, parse', () => parse(blind));
-measure('read, parse, apply without the kernel', () => apply(idle, false));
-measure('read, parse, apply without the kernel, record', () => apply(idle, true));
-measure('read, parse, apply', () => apply(system, false));
-measure('read, parse, apply, record', () => apply(system, true));
-measure('rebuild from tree and record', () => rebuild(() => {}), false);
-measure('rebuild, hash', () => rebuild(hash()), false);
-measure('read, pack with gzip', () => packed('gzip'));
-measure('read, pack with zstd', () => packed('zstd'));
-rmSync(work, { recursive: true });
+try {
+  console.log(`${(size / 1e6).toFixed(0)} MB of ${given ?? 'made-up files'}, ${system.kind} calls`);
+  console.log(`${''.padEnd(44)} median  least   most   MB/s  (ms)`);
+  measure('read', () => read(() => {}));
+  measure('read, hash', () => read(hash()));
+  measure('read, parse', () => parse(blind));
+  measure('read, parse, apply without the kernel', () => apply(idle, false));
+  measure('read, parse, apply without the kernel, record', () => apply(idle, true));
+  measure('read, parse, apply', () => apply(system, false));
+  measure('read, parse, apply, record', () => apply(system, true));
+  measure('rebuild from tree and record', () => rebuild(() => {}), false);
+  measure('rebuild, hash', () => rebuild(hash()), false);
+  measure('read, pack with gzip', () => packed('gzip'));
+  measure('read, pack with zstd', () => packed('zstd'));
+} finally {
+  rmSync(work, { recursive: true });
+}

@@ -119,7 +119,7 @@ export function packingName({ name, level }: Pick<Packing, 'name' | 'level'>): s
   return name === 'none' ? name : `${name}:${level}`;
 }
 
-/** What `packingName` was made of. */
+/** What `packingName` was made of, for a packing that has levels. */
 export function parsePackingName(text: string): { compression: string; level: number } {
   const colon = text.lastIndexOf(':');
   return { compression: text.slice(0, colon), level: Number(text.slice(colon + 1)) };

@@ -16,7 +16,7 @@ export function addPackingOptions(command: Command, compressions: readonly strin
     .addOption(new Option('--compression <kind>', 'how layers are packed').choices(compressions))
     .option(
       '--level <n>',
-      'gzip 1 to 9 (default 4), zstd 1 to 22 (3), gzip:libdeflate 1 to 12 (2), gzip:isal 0 to 3 (3)',
+      'gzip 1 to 9 (default 4, reproducible 6), zstd 1 to 22 (3), gzip:libdeflate 1 to 12 (2), gzip:isal 0 to 3 (3)',
     )
     .option('--reproducible', 'the same bytes on every machine; gzip is then about four times as slow');
 }
@@ -33,7 +33,7 @@ export function packingOf<const Compression extends string>(
   const named = options.compression ?? settings.default;
   const compression = compressions.find((known) => known === named);
   if (options.level !== undefined && (compression === undefined || compression === 'keep' || compression === 'none'))
-    throw wrongLevel('--level needs --compression gzip or zstd', options.level);
+    throw wrongLevel('--level needs a --compression that has levels', options.level);
   const level = options.level === undefined ? undefined : wholeNumber(options.level);
   return packingWith({ compression, level, reproducible: options.reproducible }, settings);
 }

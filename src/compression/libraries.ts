@@ -15,5 +15,5 @@ export async function withLibrary(profile: CompressionProfile): Promise<Compress
 export function refuseLibrary(wanted: PackingName | 'keep' | CompressionProfile): void {
   const implementation = typeof wanted === 'string' ? wanted.replace('gzip:', '') : wanted.implementation;
   if (implementation !== 'libdeflate' && implementation !== 'isal') return;
-  throw libraryUnavailable(implementation, 'is turned off by the setting compression.libraries');
+  throw libraryUnavailable(implementation, 'off', 'is turned off by the setting compression.libraries');
 }

@@ -5,7 +5,7 @@ import { zstdVersion } from './zstd.ts';
 /**
  * A profile in one word, for results: implementation and version, level, and how the input is cut (`b` blocks of one
  * gzip member, `m` gzip members, `f` zstd frames), such as `gzip:zlib/1.3.1:l4:b1M` or `zstd/1.5.6:l3:f8M`. Whoever
- * packs the same tar by the same profile gets the same bytes; by zlib also the kind of processor has to be the same.
+ * packs the same tar by the same profile gets the same bytes; of gzip, but for pako, on the same kind of processor.
  */
 export function profileText({ implementation, level, library }: CompressionProfile): string {
   switch (implementation) {

@@ -11,8 +11,8 @@ const PIECE = 16 * 1024;
 const OUTPUT = 16 * PIECE;
 
 /**
- * zlib's largest tables. A 376 MB image at level 4: 89 MB/s and 136.2 MB, where its default of 8 gives 80 MB/s and
- * 135.6 MB; skopeo makes 136.7 MB of it.
+ * zlib's largest tables: an export at level 4 takes 7 % less time than with its default of 8, for 136.2 MB instead of
+ * 135.6; skopeo makes 136.7 MB of the same image.
  */
 const MEM_LEVEL = 9;
 

@@ -66,7 +66,10 @@ export function openHandle(stream: zlib.DeflateRaw | zlib.Gunzip): ZlibHandle {
     get roomLeft() {
       return state[0] ?? 0;
     },
-    reset: () => handle.reset(),
+    reset() {
+      failure = undefined;
+      handle.reset();
+    },
     close: () => stream.close(),
   };
 }

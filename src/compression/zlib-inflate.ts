@@ -16,13 +16,22 @@ export function zlibInflate(): Inflate | undefined {
 const inflate: Inflate = (sink, outputBytes) => {
   const handle = openHandle(zlib.createGunzip());
   const output = Buffer.allocUnsafeSlow(outputBytes);
-  const step = (flush: number, slice: Buffer, at: number): void => {
+  const advance = (flush: number, slice: Buffer, at: number): void => {
     try {
       handle.step(flush, slice, at, output, 0, outputBytes);
     } catch (error) {
       throw invalidGzip(error);
     }
-    if (handle.roomLeft < outputBytes) sink(output.subarray(0, outputBytes - handle.roomLeft));
+  };
+  const step = (flush: number, slice: Buffer, at: number): void => {
+    try {
+      advance(flush, slice, at);
+      if (handle.roomLeft < outputBytes) sink(output.subarray(0, outputBytes - handle.roomLeft));
+    } catch (error) {
+      // its memory would wait for the collector
+      handle.close();
+      throw error;
+    }
   };
   return {
     write(slice) {

@@ -100,7 +100,7 @@ export function zstdParts(level: number): PartEncoder {
           cut.end();
           // readers take a file without any frame for a truncated one
           if (last && empty) sink(packer.pack(nothing));
-          idlePacker = packer;
+          if (level <= KEPT_LEVEL) idlePacker = packer;
           return 0;
         },
       };
@@ -115,6 +115,9 @@ interface FramePacker {
   input: Buffer;
   pack(frame: Buffer): Buffer;
 }
+
+/** Up to this level a packer is worth the 30 MB that an idle thread keeps with it; level 19 takes a hundred. */
+const KEPT_LEVEL = 9;
 
 /**
  * The one that this thread used last: fresh memory for each part takes 4 ms of 50, and that of a context is freed by the

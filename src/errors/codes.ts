@@ -24,7 +24,7 @@ export interface ErrorDetails {
   UNSUPPORTED_COMPRESSION: { compression: string };
   UNSUPPORTED_PLATFORM: { platform: string };
   PROGRAM_MISSING: { program: string; package: string };
-  LIBRARY_UNAVAILABLE: { library: string; package: string };
+  LIBRARY_UNAVAILABLE: { library: string; package: string; why: 'missing' | 'failed' | 'off' };
   NOT_A_STORE: { root: string };
   STORE_FORMAT_NEWER: { root: string; format: number };
   STORE_READ_ONLY: { root: string };

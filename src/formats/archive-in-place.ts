@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
+import { onAbort } from '../streams/abort.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { FormatContext } from './context.ts';
 import { layOutArchive, type OuterMember } from './tar-outer.ts';
@@ -16,15 +17,30 @@ export async function writeInPlace(
   const file = await open(path, 'wx', 0o666);
   try {
     await file.truncate(size);
-    for (const { at, content } of bytes) await file.write(content, 0, content.length, at);
+    for (const { at, content } of bytes) await writeAt(file, content, at);
   } finally {
     await file.close();
   }
   const ranges = blobs.flatMap(({ at, blob }) => rangesOf(at, blob));
-  const copies = ranges.map((range) => pool.run('blob.place', { ...range, to: path }, { signal }));
-  // Nobody may write to a file that its owner has given up.
-  await Promise.allSettled(copies);
-  await Promise.all(copies);
+  const stop = new AbortController();
+  const deafen = onAbort(signal, () => stop.abort(signal?.reason));
+  const copies = ranges.map((range) => pool.run('blob.place', { ...range, to: path }, { signal: stop.signal }));
+  try {
+    await Promise.all(copies);
+  } catch (error) {
+    stop.abort();
+    // Nobody may write to a file that its owner has given up.
+    await Promise.allSettled(copies);
+    throw error;
+  } finally {
+    deafen();
+  }
+}
+
+/** A disk that is nearly full may take less than it was given. */
+async function writeAt(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length;)
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
 }
 
 function rangesOf(at: number, { path, offset = 0, size }: BlobRef & { size: number }): { blob: BlobRef; at: number }[] {

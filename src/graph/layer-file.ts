@@ -7,6 +7,9 @@ import { areMidstates } from './midstates.ts';
 
 const FORMAT = 1;
 
+/** Midstates of up to 200 GB; what is larger is proven as a whole, and its file stays one that is read at once. */
+const MOST_MIDSTATES = 1024 * 1024;
+
 /** What to note of a layer that was read to its end; a small one has no midstates. */
 export function infoOfLayer({
   diffId,
@@ -14,7 +17,13 @@ export function infoOfLayer({
   midstates,
   entries,
 }: Pick<LayerDigests, 'diffId' | 'tarSize' | 'midstates'> & { entries: number }): LayerInfo {
-  return { format: FORMAT, diffId, tarSize, entries, ...(midstates === null || midstates === '' ? {} : { midstates }) };
+  return {
+    format: FORMAT,
+    diffId,
+    tarSize,
+    entries,
+    ...(midstates === null || midstates === '' || midstates.length > MOST_MIDSTATES ? {} : { midstates }),
+  };
 }
 
 /** The bytes of `layer.json`. */

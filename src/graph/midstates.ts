@@ -5,15 +5,15 @@ import type { PartProof } from '../tasks/task-map.ts';
 
 /** True for the midstates of a tar of this size. */
 export function areMidstates(text: string, tarSize: number): boolean {
-  return Buffer.from(text, 'base64').length === STATE_BYTES * Math.floor(tarSize / PART_BYTES);
+  const states = Buffer.from(text, 'base64');
+  return states.length === STATE_BYTES * Math.floor(tarSize / PART_BYTES) && states.toString('base64') === text;
 }
 
-/** What proves one part of a tar, from the states that were noted when it was hashed. */
+/** What proves one part of a tar, from the states that were noted when it was hashed, one after the other. */
 export function proofOfPart(
-  midstates: string,
+  states: Buffer,
   { diffId, part, last }: { diffId: Digest; part: number; last: boolean },
 ): PartProof {
-  const states = Buffer.from(midstates, 'base64');
   const stateAfter = (count: number): string =>
     states.toString('base64', STATE_BYTES * (count - 1), STATE_BYTES * count);
   return { diffId, before: part === 0 ? null : stateAfter(part), after: last ? null : stateAfter(part + 1) };

@@ -32,6 +32,7 @@ export class PartExport {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #count: number;
+  readonly #states: Buffer | null;
   readonly #joiner: PartJoiner | null;
   readonly #done = { bytesIn: 0, bytesOut: 0, entries: 0 };
   readonly #tasks: Promise<unknown>[] = [];
@@ -45,6 +46,7 @@ export class PartExport {
     const { signal } = options;
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#count = Math.ceil(work.tarSize / PART_BYTES);
+    this.#states = work.midstates === null ? null : Buffer.from(work.midstates, 'base64');
     const { profile, to, tarSize } = work;
     this.#joiner =
       profile.compression === 'none'
@@ -69,11 +71,16 @@ export class PartExport {
       this.#stop.abort();
       await Promise.allSettled(this.#tasks);
       await this.#joiner?.ended();
-      await rm(to, { force: true });
-      if (this.#joiner !== null)
-        for (let part = 0; part < this.#count; part++) await rm(this.#pathOf(part), { force: true });
+      await this.#clear();
       throw error;
     }
+  }
+
+  /** What went wrong is to be told, not that its traces cannot be removed. */
+  async #clear(): Promise<void> {
+    const parts =
+      this.#joiner === null ? [] : Array.from({ length: this.#count }, (_unused, part) => this.#pathOf(part));
+    for (const path of [this.#work.to, ...parts]) await rm(path, { force: true }).catch(() => {});
   }
 
   async #lane(): Promise<void> {
@@ -81,7 +88,7 @@ export class PartExport {
   }
 
   async #make(part: number): Promise<void> {
-    const { source, profile, tarSize, diffId, midstates } = this.#work;
+    const { source, profile, tarSize, diffId } = this.#work;
     const plain = this.#joiner === null;
     const last = part === this.#count - 1;
     const made = await this.#context.pool.run(
@@ -90,11 +97,12 @@ export class PartExport {
         meta: source.meta,
         dir: source.dir,
         profile,
+        tarSize,
         part,
         last,
         to: this.#pathOf(part),
         at: plain ? part * PART_BYTES : 0,
-        proof: midstates === null ? null : proofOfPart(midstates, { diffId, part, last }),
+        proof: this.#states === null ? null : proofOfPart(this.#states, { diffId, part, last }),
       },
       { ...this.#run({ rank: tarSize }), onWarning: this.#options.onWarning },
     );

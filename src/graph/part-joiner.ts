@@ -14,7 +14,9 @@ export class PartJoiner {
   readonly #waiting = new Map<number, Part>();
   #next = 0;
   #soFar: JoinedParts | null = null;
-  #running: Promise<void> | null = null;
+  /** While a join runs, and for good after one that failed. */
+  #busy = false;
+  #running: Promise<void> = Promise.resolve();
   #finish!: (blob: BlobDigest) => void;
   #fail!: (error: unknown) => void;
 
@@ -33,9 +35,9 @@ export class PartJoiner {
   /** Hands over part number `index`. */
   add(index: number, part: Part): void {
     this.#waiting.set(index, part);
-    this.#running ??= this.#joinReady().finally(() => {
-      this.#running = null;
-    });
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#running = this.#joinReady();
   }
 
   /** Resolves when no task of it runs any more; nothing may be added afterwards. */
@@ -48,12 +50,11 @@ export class PartJoiner {
       for (let parts = this.#takeReady(); parts.length > 0; parts = this.#takeReady()) {
         const { profile, to, count } = this.#file;
         const last = this.#next === count;
-        this.#soFar = await this.#pool.run(
-          'layer.join',
-          { parts, joined: this.#soFar, last, profile, to },
-          this.#options,
-        );
+        const input = { parts, joined: this.#soFar, last, profile, to };
+        this.#soFar = await this.#pool.run('layer.join', input, this.#options);
       }
+      // In the same turn as the last look at what is ready: what is added from now on finds nobody at work.
+      this.#busy = false;
       const { digest, size } = this.#soFar ?? { digest: null, size: 0 };
       if (digest !== null) this.#finish({ digest, size });
     } catch (error) {

@@ -79,7 +79,7 @@ export async function replaceFile(
     await syncFile(beside);
     await rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true });
+    await rm(beside, { force: true }).catch(() => {});
     throw error;
   }
   await syncDirectory(dirname(path));

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
 import { deflateBound, ISAL, openIsal } from './isal.ts';
 import { LIBDEFLATE, memberBound, openLibdeflate } from './libdeflate.ts';
-import { loadLibrary } from './native-library.ts';
+import { loadKoffi } from './koffi.ts';
+import { loadLibrary, NO_KOFFI, NO_LIBRARY } from './native-library.ts';
 
-/** Ends this process when the library cannot be had at all, in contrast to one that does not do what is expected. */
-const MISSING = 3;
 /** Behind every output, to see what is written too far. */
 const GUARD = Buffer.alloc(64, 0xa5);
 /** Ends a deflate stream of blocks. */
@@ -20,16 +19,22 @@ for (let at = 0, state = 1; at < noise.length; at++) {
 const BLOCKS = [text, noise, Buffer.alloc(300_000), text.subarray(3, 70_000), noise.subarray(5, 6), text];
 
 const soname = process.argv[2] ?? '';
-try {
-  loadLibrary(soname);
-} catch (error) {
-  process.stderr.write(String(error));
-  process.exit(MISSING);
-}
+// Not to be had at all is something else than not doing what is expected.
+orEnd(NO_KOFFI, loadKoffi);
+orEnd(NO_LIBRARY, () => loadLibrary(soname));
 if (soname === LIBDEFLATE) testLibdeflate();
 else if (soname === ISAL) testIsal();
 else throw new Error(`nothing is known of ${soname}`);
-process.stdout.write(JSON.stringify({ file: fileOf(soname) }));
+process.stdout.write(`\n${JSON.stringify({ file: fileOf(soname) })}\n`);
+
+function orEnd(code: number, load: () => unknown): void {
+  try {
+    load();
+  } catch (error) {
+    process.stderr.write(String(error));
+    process.exit(code);
+  }
+}
 
 function testLibdeflate(): void {
   for (const level of [1, 2, 6, 12]) {

@@ -1,5 +1,8 @@
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
+import { loadKoffi } from './koffi.ts';
+
+/** How a process ends that cannot test a library; apart from the exit codes that Node has. */
+export const NO_LIBRARY = 43;
+export const NO_KOFFI = 44;
 
 /** A C library of the system that is used when it is there. */
 export interface LoadedLibrary {
@@ -19,7 +22,7 @@ const loaded = new Map<string, LoadedLibrary>();
 export function loadLibrary(file: string): LoadedLibrary {
   const known = loaded.get(file);
   if (known !== undefined) return known;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const koffi = loadKoffi();
   const library = koffi.load(file);
   const memcpy = koffi.load(null).func('uintptr_t memcpy(void *, const void *, size_t)');
   const made: LoadedLibrary = {

@@ -87,7 +87,7 @@ function resumable({ init, update, final }: OpenSsl): ResumableSha256 {
 
 /** Whether nothing behind the bytes that a context is taken to have is written to. */
 function fitsContext({ init, update, final }: OpenSsl): boolean {
-  const memory = Buffer.alloc(2 * CONTEXT_BYTES, 0xa5);
+  const memory = Buffer.alloc(64 * CONTEXT_BYTES, 0xa5);
   const context = memory.subarray(0, CONTEXT_BYTES);
   init(context);
   update(context, SAMPLE, SAMPLE.length);

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { engineError } from '../errors/kinds.ts';
+import { engineError, hasCode } from '../errors/kinds.ts';
 import { ISAL } from './isal.ts';
 import { LIBDEFLATE } from './libdeflate.ts';
+import { NO_KOFFI, NO_LIBRARY } from './native-library.ts';
 
 /** Libraries of the system that pack faster than what comes with Node. */
 export type NativeLibrary = 'libdeflate' | 'isal';
@@ -25,38 +26,49 @@ const LIBRARIES: Record<NativeLibrary, { soname: string; debian: string }> = {
 
 /** It takes a fifth of a second; an overloaded machine is given time. */
 const TIMEOUT_MS = 30_000;
-/** The child's exit code for a library that cannot be loaded. */
-const MISSING = 3;
-
 const tested = new Map<NativeLibrary, Promise<TestedLibrary>>();
 
 /**
  * The library, once it has passed its self-test in a child process: a library that is not what it was taken for may
- * crash, and must not take this process along. Tested once a process. Throws LIBRARY_UNAVAILABLE.
+ * crash, and must not take this process along. Tested once a process, or again after a failure, which may have been the
+ * machine's. Throws LIBRARY_UNAVAILABLE.
  */
 export function testedLibrary(name: NativeLibrary): Promise<TestedLibrary> {
-  let outcome = tested.get(name);
-  if (outcome === undefined) {
-    outcome = test(name);
-    tested.set(name, outcome);
-  }
+  const known = tested.get(name);
+  if (known !== undefined) return known;
+  const outcome = test(name).catch((error: unknown) => {
+    tested.delete(name);
+    throw hasCode(error, 'LIBRARY_UNAVAILABLE') ? error : libraryUnavailable(name, 'failed', UNREADABLE, error);
+  });
+  tested.set(name, outcome);
   return outcome;
 }
 
+const UNREADABLE = 'cannot be told from what its self-test answered';
+
 /** The error for a library that is not used, for this reason. */
-export function libraryUnavailable(name: NativeLibrary, reason: string, cause?: unknown): Error {
+export function libraryUnavailable(
+  name: NativeLibrary,
+  why: 'missing' | 'failed' | 'off',
+  reason: string,
+  cause?: unknown,
+): Error {
   const { soname, debian } = LIBRARIES[name];
   const message = `gzip:${name} needs the library ${soname} (Debian: ${debian}), which ${reason}; plain gzip needs none`;
-  return engineError('LIBRARY_UNAVAILABLE', message, { library: soname, package: debian }, cause);
+  return engineError('LIBRARY_UNAVAILABLE', message, { library: soname, package: debian, why }, cause);
 }
 
 async function test(name: NativeLibrary): Promise<TestedLibrary> {
   const { soname } = LIBRARIES[name];
   const { error, stdout } = await runChild(soname);
-  if (error?.code === MISSING) throw libraryUnavailable(name, 'is not installed or does not load', error);
-  if (error !== null) throw libraryUnavailable(name, `failed its self-test (${error.signal ?? error.code})`, error);
-  const { file } = JSON.parse(stdout) as { file?: string };
-  if (file === undefined) throw libraryUnavailable(name, 'is loaded from nowhere');
+  if (error?.code === NO_KOFFI)
+    throw libraryUnavailable(name, 'missing', 'is reached through the npm package koffi, which does not load', error);
+  if (error?.code === NO_LIBRARY) throw libraryUnavailable(name, 'missing', 'is not installed or does not load', error);
+  if (error !== null)
+    throw libraryUnavailable(name, 'failed', `failed its self-test (${error.signal ?? error.code})`, error);
+  // What a preloaded module printed comes before it.
+  const { file } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { file?: string };
+  if (file === undefined) throw libraryUnavailable(name, 'failed', 'is loaded from nowhere');
   return { file, version: await versionOf(file) };
 }
 

@@ -115,6 +115,8 @@ export interface ArchivePart {
   meta: string;
   dir: string;
   profile: CompressionProfile;
+  /** Bytes of the whole tar, which its record has to say too. */
+  tarSize: number;
   /** Which part, from 0. */
   part: number;
   last: boolean;

@@ -194,6 +194,26 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
       expect(staged()).toEqual([]);
     });
 
+    test.each([
+      ['none', 10_000],
+      ['gzip', 10_000],
+      ['gzip', -1_000_000],
+      ['zstd', -PART_BYTES],
+    ] as const)('packed with %s, a layer.json that says a size wrong by %i is refused', async (how, by) => {
+      const path = join(store.root, 'graph', BIG, 'layer.json');
+      const info = JSON.parse(readFileSync(path, 'utf8')) as { tarSize: number; midstates?: string };
+      const { midstates: _, ...without } = info;
+      for (const wrong of [
+        { ...info, tarSize: info.tarSize - by },
+        { ...without, tarSize: info.tarSize - by },
+      ]) {
+        writeFileSync(path, JSON.stringify(wrong));
+        // Where the number of midstates shows it, the file is damaged.
+        expect(['SIZE_MISMATCH', 'JSON_INVALID']).toContain(await codeOf(store.graph.tempLayerArchive(BIG, how)));
+      }
+      expect(staged()).toEqual([]);
+    });
+
     describe.skipIf(openSystem().sha256 === null)('with the states of its hash noted', () => {
       test.each(['none', 'gzip'] as const)('each part of %s is proven as it is made', async (compression) => {
         const run = vi.spyOn(store.pool, 'run');

@@ -1,9 +1,19 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Digest } from '../../src/identity/digest.ts';
+import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { codeOf } from '../support/code-of.ts';
 import { missing } from '../support/programs.ts';
 import { inlinePool } from '../support/test-store.ts';
@@ -23,24 +33,30 @@ function usedOn(path: string): number {
 }
 
 describe.skipIf(reason !== '')('a blob on a file system that shares blocks (xfs)', () => {
-  const work = mkdtempSync(join(tmpdir(), 'layermill-xfs-'));
-  const there = join(work, 'mounted');
-  const blob = join(there, 'blob');
-  const pool = inlinePool();
+  let work: string;
+  let there: string;
+  let blob: string;
+  let pool: TaskPool;
   const digest = sha256Digest(BYTES);
 
   beforeAll(() => {
+    work = mkdtempSync(join(tmpdir(), 'layermill-xfs-'));
+    there = join(work, 'mounted');
+    blob = join(there, 'blob');
+    pool = inlinePool();
     mkdirSync(there);
     writeFileSync(join(work, 'image'), '');
     truncateSync(join(work, 'image'), 400 * 1024 ** 2);
     execFileSync('mkfs.xfs', ['-q', join(work, 'image')]);
     execFileSync('mount', ['-o', 'loop', join(work, 'image'), there]);
+    // set-id bits and all: a copy in the store has the mode of its own files
     writeFileSync(blob, BYTES);
+    chmodSync(blob, 0o4755);
     execFileSync('sync', ['-f', there]);
   });
   afterAll(async () => {
     await pool.close();
-    execFileSync('umount', [there]);
+    spawnSync('umount', [there]);
     rmSync(work, { recursive: true });
   });
 
@@ -49,6 +65,7 @@ describe.skipIf(reason !== '')('a blob on a file system that shares blocks (xfs)
     const to = join(there, 'copy');
     expect(await pool.run('blob.copy', { blob: { path: blob, digest }, to })).toEqual({ digest, size: BYTES.length });
     expect(readFileSync(to).equals(BYTES)).toBe(true);
+    expect(statSync(to).mode & 0o7777).toBe(0o600);
     execFileSync('sync', ['-f', there]);
     expect(usedOn(there) - before).toBeLessThan(1024 ** 2);
   });
