@@ -17,15 +17,37 @@ export interface ThreadPoolOptions {
   graceMs?: number;
   /** Heap of each thread in MiB; buffers are not part of it. */
   heapMib?: number;
+  /** Now, so that the first task finds them ready, which is the default, or with the first task, if there is one. */
+  start?: 'now' | 'with-first-task';
 }
 
-/** A pool of worker threads, one task each; they start now, so that the first task finds them ready. */
+/** A pool of worker threads, one task each. */
 export function createThreadPool(options: ThreadPoolOptions): TaskPool {
-  return new Dispatcher(new Threads(options), {
+  const executor = options.start === 'with-first-task' ? new LateThreads(options) : new Threads(options);
+  return new Dispatcher(executor, {
     threads: options.threads,
     maxQueue: options.maxQueue ?? DEFAULT_MAX_QUEUE,
     graceMs: options.graceMs ?? DEFAULT_GRACE_MS,
   });
+}
+
+/** Threads that nobody has to wait for who gives them nothing to do. */
+class LateThreads implements Executor {
+  readonly #options: ThreadPoolOptions;
+  #threads: Threads | null = null;
+
+  constructor(options: ThreadPoolOptions) {
+    this.#options = options;
+  }
+
+  execute(request: TaskRequest, job: string | undefined, kill: AbortController): Promise<TaskReply> {
+    this.#threads ??= new Threads(this.#options);
+    return this.#threads.execute(request, job, kill);
+  }
+
+  async close(): Promise<void> {
+    await this.#threads?.close();
+  }
 }
 
 class Threads implements Executor {

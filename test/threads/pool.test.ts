@@ -12,6 +12,25 @@ for (const threads of [1, 2]) {
   poolSuite(`thread pool of ${threads}`, (options) => createThreadPool({ threads, entry, ...options }));
 }
 
+poolSuite('thread pool that starts late', (options) =>
+  createThreadPool({ threads: 2, entry, start: 'with-first-task', ...options }),
+);
+
+describe('threads that start with the first task', () => {
+  const threadsOf = (): number => readdirSync('/proc/self/task').length;
+
+  it('are not there before it, and need no end without it', async () => {
+    const before = threadsOf();
+    const unused = createThreadPool({ threads: 2, entry, start: 'with-first-task' });
+    expect(threadsOf()).toBe(before);
+    await unused.close();
+    const pool = createThreadPool({ threads: 2, entry, start: 'with-first-task' });
+    expect((await play(pool, 'echo', 5)).size).toBe(5);
+    expect(threadsOf()).toBeGreaterThanOrEqual(before + 2);
+    await pool.close();
+  });
+});
+
 describe('a thread', () => {
   const pools: TaskPool[] = [];
   const open = (options: Partial<ThreadPoolOptions> = {}): TaskPool => {
