@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { errnoOf } from '../errors/system-error.ts';
 
 /** Where results go. When the reader has gone away (EPIPE), everything further is dropped without a word. */
@@ -47,8 +47,10 @@ export class Output {
 
   /** Waits until everything is written. Throws what went wrong (a full disk), except that nobody reads. */
   async flush(): Promise<void> {
-    if (this.#failure === null && this.#stream.writableNeedDrain) {
-      await Promise.race([once(this.#stream, 'drain'), new Promise((resolve) => this.#stream.once('error', resolve))]);
+    if (this.#failure === null) {
+      // An empty write is done when all before it are; what went wrong with them is told in a turn after that.
+      await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
+      await setImmediate();
     }
     if (this.#failure !== null && !this.isClosed) throw this.#failure;
   }
