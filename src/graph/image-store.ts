@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
+import type { Digest } from '../identity/digest.ts';
 import { validateImageId } from '../identity/image-id.ts';
 import { decodeImageJson, decodeLayerSize, decodeParentId, type V1Image } from '../image/v1-compat.ts';
 import { removeTree } from '../archive/remove-tree.ts';
@@ -101,6 +102,12 @@ export class ImageStore {
   async info(id: string): Promise<LayerInfo | null> {
     const raw = await readOptional(join(this.imageRoot(id), LAYER_FILE));
     return raw === null ? null : decodeLayerInfo(raw, id);
+  }
+
+  /** Those of the digests that our notes of an image mention: much faster than `info` where very many images are asked. */
+  mentioned(id: string, digests: Iterable<Digest>): Digest[] {
+    const raw = readText(join(this.imageRoot(id), LAYER_FILE));
+    return raw === null ? [] : [...digests].filter((digest) => raw.includes(digest));
   }
 
   /** Notes of an image that Docker wrote what we found out about it. */
