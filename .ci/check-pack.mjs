@@ -16,7 +16,7 @@ const NEEDED = [
   'dist/THIRD-PARTY.txt',
 ];
 const ALLOWED =
-  /^(dist\/(src|workers)\/.+\.(js|d\.ts|js\.map)|dist\/THIRD-PARTY\.txt|config\/(default|profiles\/[^/]+)\.json|[^/]+)$/;
+  /^(dist\/src\/.+\.(js|d\.ts|js\.map)|dist\/workers\/main\.js|dist\/THIRD-PARTY\.txt|config\/(default|profiles\/[^/]+)\.json|[^/]+)$/;
 
 const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' }));
 const paths = files.map(({ path }) => path);
