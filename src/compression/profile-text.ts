@@ -6,6 +6,7 @@ import { zstdVersion } from './zstd.ts';
  * A profile in one word, for results: implementation and version, level, and how the input is cut (`b` blocks of one
  * gzip member, `m` gzip members, `f` zstd frames), such as `gzip:zlib/1.3.1:l4:b1M` or `zstd/1.5.6:l3:f8M`. Whoever
  * packs the same tar by the same profile gets the same bytes; of gzip, but for pako, on the same kind of processor.
+ * What every profile of an implementation has in common is not in it: zlib's memory level 9, zstd's window of a whole frame.
  */
 export function profileText({ implementation, level, library }: CompressionProfile): string {
   switch (implementation) {

@@ -26,6 +26,7 @@ const LIBRARIES: Record<NativeLibrary, { soname: string; debian: string }> = {
 
 /** It takes a fifth of a second; an overloaded machine is given time. */
 const TIMEOUT_MS = 30_000;
+
 const tested = new Map<NativeLibrary, Promise<TestedLibrary>>();
 
 /**
