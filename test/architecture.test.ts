@@ -33,6 +33,7 @@ const DOORS: Record<string, RegExp> = {
   'zstd-napi': /^src\/compression\/zstd\.ts$/,
   koffi: /^src\/system\//,
   'better-sqlite3': /^src\/batch\/sqlite-ledger\.ts$/,
+  'smol-toml': /^src\/formats\/distribution\//,
   undici: /^src\/formats\/distribution\//,
   commander: /^src\/cli\//,
   pino: /^src\/reporting\/logger\.ts$/,

@@ -3,6 +3,7 @@ import type { LayerLimits } from '../archive/limits.ts';
 import type { DocumentLimits } from '../image/document-limits.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
+import type { Registries } from './distribution/registry.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
 /** What every source and sink is opened with. */
@@ -16,6 +17,8 @@ export interface FormatContext {
   spool?: SpoolBudget | undefined;
   documents?: DocumentLimits | undefined;
   signal?: AbortSignal | undefined;
+  /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
+  registries?: Registries | undefined;
   /** Where `-` is read from and written to; the process's own by default. */
   stdin?: Readable | undefined;
   stdout?: (Writable & { isTTY?: boolean | undefined }) | undefined;

@@ -10,6 +10,8 @@ import type { FormatContext } from './context.ts';
 export interface SinkOptions {
   /** Write what Docker before 1.10 wrote. */
   legacy?: boolean | undefined;
+  /** Media types of manifests that have to be made; OCI's by default. */
+  format?: 'oci' | 'docker' | undefined;
 }
 
 /** A format, loaded when it is first named: most runs need one of them. */

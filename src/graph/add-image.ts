@@ -254,7 +254,7 @@ async function commitAll(steps: readonly Step[]): Promise<void> {
 
 /** Bytes of the layer as it is stored, where the source knew. */
 function sizeOf({ layer: { blob } }: Step): number {
-  return blob.length ?? blob.size ?? 0;
+  return ('length' in blob ? blob.length : undefined) ?? blob.size ?? 0;
 }
 
 function sumOf(steps: readonly Step[]): TaskCounters {

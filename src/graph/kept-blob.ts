@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { SourceLayer } from '../image/image-source.ts';
+import { isPending } from '../image/pending-blob.ts';
 import type { StagingDir } from '../streams/temp-dir.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 import type { FilledLayer } from './fill-layer.ts';
@@ -37,22 +38,27 @@ export async function packedLayer(
     return { blob: { ...first, mediaType }, staged: null };
   }
   if (digest === undefined || digest === layer.diffId) return null;
-  const compression = await compressionOf(layer.blob);
-  if (compression !== 'gzip' && compression !== 'zstd') return null;
   return proveAndStage(context, id, layer, options);
 }
 
 async function proveAndStage(
-  { pool, store, limits }: GraphContext,
+  context: GraphContext,
   id: string,
   layer: SourceLayer,
   options: WorkOptions,
-): Promise<PackedLayer> {
+): Promise<PackedLayer | null> {
+  const { pool, store, limits } = context;
   const run = { signal: options.signal, job: id };
   const staging = await store.stage();
   try {
     const file = join(staging.path, 'blob');
-    await pool.run('blob.copy', { blob: layer.blob, to: file }, run);
+    if (isPending(layer.blob)) await layer.blob.obtain(file, { signal: options.signal });
+    else await pool.run('blob.copy', { blob: layer.blob, to: file }, run);
+    const compression = await compressionOf({ path: file });
+    if (compression !== 'gzip' && compression !== 'zstd') {
+      await staging.remove();
+      return null;
+    }
     // The copy is what will be kept, so the copy is what is proven.
     const source = { from: 'blob', blob: { path: file } } as const;
     const found = await pool.run('layer.digest', { source, expected: { diffId: layer.diffId }, limits }, run);

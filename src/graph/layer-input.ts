@@ -8,13 +8,17 @@ import { DETECT_BYTES, detectCompression } from '../compression/detect.ts';
 import { badArgument, kindOf } from '../errors/arguments.ts';
 import { engineError } from '../errors/kinds.ts';
 import { asEngineError } from '../errors/wire.ts';
+import { isPending, type PendingBlob } from '../image/pending-blob.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import { type ByteSource, spoolToFile } from '../streams/spool.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 import type { LayerSpool } from './layer-spool.ts';
 
-/** A layer as callers give it: the path of a tar, a range of a file, a stream of its bytes, or null for none. */
-export type LayerInput = string | BlobRef | ByteSource | TarSource | null;
+/**
+ * A layer as callers give it: the path of a tar, a range of a file, a stream of its bytes, bytes that have yet to be
+ * obtained, or null for none.
+ */
+export type LayerInput = string | BlobRef | PendingBlob | ByteSource | TarSource | null;
 
 /** A layer that a thread can read. */
 export interface PreparedLayer {
@@ -26,11 +30,15 @@ export interface PreparedLayer {
 /** Throws INVALID_ARGUMENT for what is no layer: who means none says null, so that a slip is never an empty image. */
 export function requireLayer(input: unknown): asserts input is LayerInput {
   if (input === null || typeof input === 'string') return;
-  if (typeof input === 'object' && (Symbol.asyncIterator in input || 'path' in input || 'from' in input)) return;
+  if (
+    typeof input === 'object' &&
+    (Symbol.asyncIterator in input || 'path' in input || 'from' in input || 'obtain' in input)
+  )
+    return;
   throw badArgument('layer', `a layer is a path, a range of a file, a stream of bytes or null, not ${kindOf(input)}`);
 }
 
-/** Gets a layer ready for a thread: streams are written into `dir`, xz and bzip2 are unpacked there. */
+/** Gets a layer ready for a thread: what is no file yet is written into the spool, xz and bzip2 are unpacked there. */
 export async function prepareLayer(
   context: GraphContext,
   input: LayerInput,
@@ -40,6 +48,7 @@ export async function prepareLayer(
   if (input === null) return { source: { from: 'empty' }, compression: 'none' };
   if (typeof input === 'string') return prepareBlob(context, { path: input }, spool, options);
   if (isStream(input)) return prepareBlob(context, await spooled(context, input, spool, options), spool, options);
+  if (isPending(input)) return prepareBlob(context, await obtained(input, spool, options), spool, options);
   if ('path' in input) return prepareBlob(context, input, spool, options);
   if (input.from === 'blob') return prepareBlob(context, input.blob, spool, options);
   return { source: input, compression: 'none' };
@@ -57,6 +66,12 @@ async function spooled(
     signal,
   });
   return { path };
+}
+
+async function obtained(input: PendingBlob, { path, share }: LayerSpool, { signal }: WorkOptions): Promise<BlobRef> {
+  const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
+  if (input.size !== undefined) await room(input.size);
+  return input.obtain(join(path, 'obtained'), input.size === undefined ? { signal, room } : { signal });
 }
 
 async function prepareBlob(

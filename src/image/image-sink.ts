@@ -10,8 +10,11 @@ export interface ImageSink {
   /** False where manifests have no place (a legacy archive). */
   readonly keepsManifests: boolean;
 
-  /** True when the destination holds this blob already, whole and of this size. */
-  hasBlob(digest: Digest, size: number): Promise<boolean>;
+  /**
+   * True when the destination holds this blob already, whole and of this size. A registry may take it over from
+   * `origin` (`HOST/REPOSITORY`), when that is in the same registry.
+   */
+  hasBlob(digest: Digest, size: number, origin?: string): Promise<boolean>;
   /**
    * Takes a verified blob. With `move` the file is the sink's from now on (renamed or removed); otherwise it is copied.
    */

@@ -1,6 +1,7 @@
 import type { EngineError } from '../errors/engine-error.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
+import type { PendingBlob } from './pending-blob.ts';
 
 /** Where images come from: an archive, a layout, a registry, a data directory. Read once, from first to last. */
 export interface ImageSource {
@@ -52,7 +53,7 @@ export interface SourceLayer {
   /** What the config says; checked against the bytes before anything is committed. */
   diffId: Digest;
   /** `digest` and `size` are set where a manifest names them. */
-  blob: BlobRef;
+  blob: BlobRef | PendingBlob;
   mediaType: string | null;
 }
 
@@ -71,7 +72,7 @@ export interface LegacyLayer {
   parent: string | null;
   /** The v1 JSON byte for byte. */
   json: Buffer;
-  layer: BlobRef;
+  layer: BlobRef | PendingBlob;
 }
 
 /** A multi-platform index whose images came before it. */
@@ -85,7 +86,7 @@ export interface SourceIndex {
   /** In index order. `configDigest` is null for what is no image, or is not in the source. */
   members: { digest: Digest; platform: Platform | null; configDigest: Digest | null }[];
   /** Members that are no images (attestations) with what they refer to, kept as blobs. */
-  attachments: BlobRef[];
+  attachments: (BlobRef | PendingBlob)[];
 }
 
 export interface BrokenImage {

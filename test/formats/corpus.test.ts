@@ -15,6 +15,7 @@ import {
   REFUSED,
 } from '../support/corpus.ts';
 import { type FormatLab, openFormatLab, readAll } from '../support/format-context.ts';
+import { inFile } from '../support/in-file.ts';
 
 if (!present) console.log('skipped: the corpus of real images is not here');
 
@@ -67,7 +68,11 @@ describe.runIf(present)('an image of the corpus', () => {
   it.each(images.map((row) => row.path))('%s has layers that are what its config says', async (path) => {
     await withImages(path, async ({ layers }) => {
       for (const { diffId, blob } of layers) {
-        const input = { source: { from: 'blob', blob }, expected: { diffId }, limits: lab.context.limits } as const;
+        const input = {
+          source: { from: 'blob', blob: inFile(blob) },
+          expected: { diffId },
+          limits: lab.context.limits,
+        } as const;
         expect((await lab.context.pool.run('layer.digest', input)).diffId).toBe(diffId);
       }
     });

@@ -14,6 +14,7 @@ import {
 import { imageDirectory, layerIds, modernImage } from '../support/modern-image.ts';
 import { dir as dirEntry, file, tar } from '../support/tar-fixture.ts';
 import { openTestStore, type TestStore } from '../support/test-store.ts';
+import { inFile } from '../support/in-file.ts';
 
 const keep = { blobs: 'keep' } as const;
 const base = fixtureLayer({ 'etc/os': 'base' });
@@ -125,7 +126,7 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     test.each([0, 1, 2])('in layer %i leaves nothing', async (bad) => {
       const image = fixtureImage([base, middle, top]);
       const modern = modernImage(dir, image);
-      writeFileSync(modern.layers[bad]!.blob.path, fixtureLayer({ other: 'bytes' }).tar);
+      writeFileSync(inFile(modern.layers[bad]!.blob).path, fixtureLayer({ other: 'bytes' }).tar);
       expect(await codeOf(store.graph.addImage(modern, keep))).toBe('DIFF_ID_MISMATCH');
       expect(ids()).toEqual([]);
       expect(blobs()).toEqual([]);
@@ -137,7 +138,7 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
       await store.graph.addImage(modernImage(dir, good), keep);
       const before = ids();
       const bad = modernImage(dir, fixtureImage([base, middle, top]));
-      writeFileSync(bad.layers[2]!.blob.path, 'no tar');
+      writeFileSync(inFile(bad.layers[2]!.blob).path, 'no tar');
       expect(await codeOf(store.graph.addImage(bad, keep))).not.toBe('no error');
       expect(ids()).toEqual(before);
     });
@@ -287,8 +288,8 @@ describe.each(['vfs', 'overlay2'])('on %s', (driver) => {
     test('with the promised size but other bytes are refused', async () => {
       const modern = modernImage(dir, fixtureImage([top]), { manifest: true });
       const stored = pack(fixtureLayer({ 'srv/app': 'TOP' }).tar, 'gzip');
-      writeFileSync(modern.layers[0]!.blob.path, stored);
-      appendFileSync(modern.layers[0]!.blob.path, Buffer.alloc(Math.max(0, top.stored.length - stored.length)));
+      writeFileSync(inFile(modern.layers[0]!.blob).path, stored);
+      appendFileSync(inFile(modern.layers[0]!.blob).path, Buffer.alloc(Math.max(0, top.stored.length - stored.length)));
       expect(await codeOf(store.graph.addImage(modern, keep))).toMatch(/MISMATCH|INVALID/);
       expect(ids()).toEqual([]);
     });

@@ -11,6 +11,7 @@ import { imageDirectory, modernImage } from '../support/modern-image.ts';
 import { seeded } from '../support/random.ts';
 import { file, tar } from '../support/tar-fixture.ts';
 import { inlinePool, openTestStore, type TestStore } from '../support/test-store.ts';
+import { inFile } from '../support/in-file.ts';
 
 /** Over the size from which layers are hashed beside; incompressible, so that it is over it packed as well. */
 const noise = seeded(5)
@@ -119,7 +120,7 @@ describe('a large layer, with threads to spare', () => {
 
   test('that somebody writes to between the two readings is refused', async () => {
     const image = imageOf(layers['none']!);
-    const { path } = image.layers[0]!.blob;
+    const { path } = inFile(image.layers[0]!.blob);
     before = (task) => {
       if (task !== 'layer.hash') return;
       // The hash is right all the same: other bytes came and went.

@@ -14,6 +14,7 @@ import {
   MEDIA,
 } from '../support/image-fixture.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
+import { inFile } from '../support/in-file.ts';
 
 /** What a format promises beside the common promises. */
 export interface FormatTraits {
@@ -229,11 +230,14 @@ function idOf({ diffId }: FixtureLayer): string {
 /** An item by everything that must survive: names, config, and the bytes that its layers lead to. */
 function told(item: SourceItem): unknown {
   if (item.kind === 'legacy') {
-    return { names: item.names, chain: item.chain.map(({ json: raw, layer }) => [sha256Digest(raw), digestOf(layer)]) };
+    return {
+      names: item.names,
+      chain: item.chain.map(({ json: raw, layer }) => [sha256Digest(raw), digestOf(inFile(layer))]),
+    };
   }
   if (item.kind !== 'modern') return item;
   const { names, configDigest, layers } = item;
-  return { names, configDigest, layers: layers.map(({ diffId, blob }) => [diffId, digestOf(blob)]) };
+  return { names, configDigest, layers: layers.map(({ diffId, blob }) => [diffId, digestOf(inFile(blob))]) };
 }
 
 function digestOf({ path, offset = 0, length }: { path: string; offset?: number; length?: number }): string {

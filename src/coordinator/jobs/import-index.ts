@@ -3,6 +3,7 @@ import type { KeptIndex } from '../../graph/indexes.ts';
 import { type Digest, digestHex } from '../../identity/digest.ts';
 import type { Platform, SourceIndex } from '../../image/image-source.ts';
 import { formatPlatform, hostPlatform, platformMatches } from '../../image/platform.ts';
+import { isPending } from '../../image/pending-blob.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import type { ImportJob } from './import.ts';
 import { refuseTaken, tagImage } from './tag-image.ts';
@@ -70,7 +71,10 @@ async function stageAttachments(
     const blobs: StagedBlobs['blobs'] = [];
     for (const [number, blob] of attachments.entries()) {
       const path = join(staging.path, String(number));
-      const copied = await pool.run('blob.copy', { blob, to: path }, { signal: run.signal });
+      const { signal } = run;
+      const copied = isPending(blob)
+        ? await blob.obtain(path, { signal })
+        : await pool.run('blob.copy', { blob, to: path }, { signal });
       blobs.push({ path, digest: blob.digest ?? copied.digest, size: copied.size });
     }
     return { blobs, [Symbol.asyncDispose]: () => staging.remove() };

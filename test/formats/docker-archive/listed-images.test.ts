@@ -16,6 +16,7 @@ import {
 } from '../../support/image-fixture.ts';
 import { device, fifo, file, hardlink, tar } from '../../support/tar-fixture.ts';
 import { writeFileSync } from 'node:fs';
+import { inFile } from '../../support/in-file.ts';
 
 const base = fixtureLayer({ 'bin/sh': 'shell' });
 const top = fixtureLayer({ 'etc/motd': 'hello' }, 'gzip');
@@ -59,8 +60,8 @@ async function storedLayers(files: FixtureFiles | Buffer): Promise<string[]> {
   const [item] = items;
   if (item?.kind !== 'modern') throw item?.kind === 'broken' ? item.error : new Error('no image');
   return item.layers.map(({ blob }) => {
-    const bytes = readFileSync(blob.path);
-    return sha256Digest(bytes.subarray(blob.offset, blob.offset! + blob.length!));
+    const { path: file, offset, length } = inFile(blob);
+    return sha256Digest(readFileSync(file).subarray(offset, offset! + length!));
   });
 }
 

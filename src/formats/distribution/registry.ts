@@ -1,0 +1,77 @@
+import type { Digest } from '../../identity/digest.ts';
+import type { Descriptor } from '../../image/manifest.ts';
+import type { BlobRef } from '../../streams/blob-ref.ts';
+
+/** All registries of one run: what they share (connections, tokens, how much each bears) lives as long as this. */
+export interface Registries extends AsyncDisposable {
+  /** `host` with port, as a person writes it (`docker.io` for Docker Hub). Throws REGISTRY_BLOCKED. */
+  repository(host: string, name: string): Promise<Repository>;
+  /** The names of repositories that a registry lists, page after page. */
+  catalog(host: string): AsyncIterable<string>;
+  close(): Promise<void>;
+}
+
+/**
+ * One repository of one registry (OCI distribution spec 1.1, Docker registry v2). Every call retries what may pass, waits as
+ * the registry asks, and ends in a typed error: REGISTRY_UNAUTHORIZED, REGISTRY_UNREACHABLE, REGISTRY_REFUSED, ….
+ */
+export interface Repository {
+  readonly host: string;
+  readonly name: string;
+  /** What a tag or digest is, by HEAD; null when it is not there. Costs no pull where pulls are counted. */
+  headManifest(reference: string, signal?: AbortSignal): Promise<ManifestHead | null>;
+  /** The bytes, checked against the digest asked for or the one in the answer's header; null when it is not there. */
+  manifest(reference: string, signal?: AbortSignal): Promise<FetchedManifest | null>;
+  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<void>;
+  deleteManifest(digest: Digest, signal?: AbortSignal): Promise<void>;
+  /** Bytes of a blob that is there; null when it is not. */
+  blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null>;
+  /** Writes a blob into the new file `to`, going on where a broken connection ended; a thread then checks size and digest. */
+  download(blob: { digest: Digest; size: number }, to: string, options?: TransferOptions): Promise<void>;
+  /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
+  upload(blob: BlobRef & { digest: Digest; size: number }, options?: TransferOptions): Promise<void>;
+  /** Takes a blob over from another repository of this registry; false when the registry does not want to. */
+  mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean>;
+  tags(signal?: AbortSignal): AsyncIterable<string>;
+  /** What refers to a manifest, by the API or by the tag that takes its place. */
+  referrers(digest: Digest, signal?: AbortSignal): Promise<Descriptor[]>;
+}
+
+export interface ManifestHead {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+}
+
+export interface FetchedManifest {
+  raw: Buffer;
+  digest: Digest;
+  mediaType: string;
+}
+
+export interface TransferOptions {
+  signal?: AbortSignal | undefined;
+  /** Told of the bytes that have moved so far. */
+  onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** How registries are spoken to: what a person may say on the command line, for sources and destinations apart. */
+export interface RegistryOptions {
+  /** A file in the form of `auth.json`, instead of those of the search order. */
+  authFile?: string | undefined;
+  /** `user:password` or `user` alone, for every registry of this side. */
+  creds?: string | undefined;
+  /** Speak to registries as nobody, whatever files say. */
+  noCreds?: boolean | undefined;
+  /** False also allows plain HTTP and certificates that nobody vouches for. */
+  tlsVerify?: boolean | undefined;
+  /** A directory with `*.crt`, `*.cert` and `*.key`, instead of `certs.d`. */
+  certDir?: string | undefined;
+  /** `registries.conf`, instead of the one of the search order. */
+  registriesConf?: string | undefined;
+  /** How often a request that may pass is tried again; 5 by default. */
+  retryTimes?: number | undefined;
+  /** Told what a person should know: a wait, the pulls that remain. */
+  onNotice?: ((message: string) => void) | undefined;
+  env?: NodeJS.ProcessEnv | undefined;
+}

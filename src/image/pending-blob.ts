@@ -1,0 +1,28 @@
+import type { Digest } from '../identity/digest.ts';
+
+/** Bytes that a source has to fetch or to rebuild before a thread can read them from a file. */
+export interface PendingBlob {
+  /** What a manifest promises of the bytes, where there is one. */
+  readonly digest?: Digest;
+  /** Bytes; of a layer that has to be rebuilt it may be an estimate, and then `digest` is missing. */
+  readonly size?: number;
+  /** `HOST/REPOSITORY` of a registry that has them: a destination in the same registry may take them from there. */
+  readonly origin?: string;
+  /**
+   * Writes the bytes into the new file `to` and checks what was promised of them; when that fails, no file stays.
+   * May be called again, after a failure too. Throws what the source finds wrong: DIGEST_MISMATCH, SIZE_MISMATCH, ….
+   */
+  obtain(to: string, options: ObtainOptions): Promise<{ path: string; size: number; digest: Digest }>;
+}
+
+export interface ObtainOptions {
+  signal?: AbortSignal | undefined;
+  /** Told of the bytes that have come so far. */
+  onProgress?: ((bytes: number) => void) | undefined;
+  /** Waits until that many bytes more may be written; not asked for bytes whose `size` was known. */
+  room?: ((bytes: number) => Promise<void>) | undefined;
+}
+
+export function isPending(blob: object): blob is PendingBlob {
+  return 'obtain' in blob;
+}
