@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Settings } from './config/settings.ts';
-import { type Coordinator, createCoordinator } from './coordinator/coordinator.ts';
+import { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator/coordinator.ts';
 import { openDriver } from './drivers/registry.ts';
 import type { FormatContext } from './formats/context.ts';
 import { chooseDriver, claimStore } from './graph/store-marker.ts';
@@ -17,10 +17,14 @@ import type { System } from './system/system.ts';
 import type { TaskPool } from './tasks/task-pool.ts';
 
 /** A store and everything that works on it. */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends Pipeline {
   readonly root: string;
   readonly graph: Graph;
   readonly tags: TagStore;
+}
+
+/** Everything that works on images, wherever they are. */
+export interface Pipeline extends AsyncDisposable {
   readonly coordinator: Coordinator;
   readonly pool: TaskPool;
   readonly system: System;
@@ -87,26 +91,45 @@ async function openStore(
   });
   const tags = await TagStore.open(join(root, `repositories-${driverName}`), graph, { signal });
   graph.nameImagesBy((id) => tags.namesOf(id));
-  const cores = usableCores();
-  const jobs = settings.jobs === 'auto' ? Math.max(2, cores) : settings.jobs;
-  const coordinator = createCoordinator({
-    graph,
-    tags,
-    pool,
-    jobs,
-    lanes: {
-      io: settings.lanes.io === 'auto' ? Math.max(4, 2 * cores) : settings.lanes.io,
-      cpu: settings.lanes.cpu === 'auto' ? Math.max(2, cores) : settings.lanes.cpu,
-    },
-    spool,
-    defaults: settings,
-    tempDir: await realpath(tmpdir()),
-  });
+  const tempDir = await realpath(tmpdir());
+  const coordinator = createCoordinator(coordinatorOptions(settings, { store: { graph, tags }, pool, spool, tempDir }));
   const close = async (): Promise<void> => {
     await coordinator.close();
     await pool.close();
     await graph.close();
   };
-  const formats: FormatContext = { pool, system, tempDir: await realpath(tmpdir()), limits: settings.limits, spool };
+  const formats: FormatContext = { pool, system, tempDir, limits: settings.limits, spool };
   return { root, graph, tags, coordinator, pool, system, formats, close, [Symbol.asyncDispose]: close };
+}
+
+function coordinatorOptions(
+  settings: Settings,
+  parts: Pick<CoordinatorOptions, 'store' | 'pool' | 'spool' | 'tempDir'>,
+): CoordinatorOptions {
+  const cores = usableCores();
+  return {
+    ...parts,
+    limits: settings.limits,
+    jobs: settings.jobs === 'auto' ? Math.max(2, cores) : settings.jobs,
+    lanes: {
+      io: settings.lanes.io === 'auto' ? Math.max(4, 2 * cores) : settings.lanes.io,
+      cpu: settings.lanes.cpu === 'auto' ? Math.max(2, cores) : settings.lanes.cpu,
+    },
+    defaults: settings,
+  };
+}
+
+/** Threads, formats and a coordinator for jobs that need no store: `copy`. */
+export async function openPipeline(settings: Settings, { pool: running }: EngineOptions = {}): Promise<Pipeline> {
+  const system = openSystem();
+  const pool = running ?? newPool(settings);
+  const spool = new SpoolBudget(settings.budgets.spoolBytes);
+  const tempDir = await realpath(tmpdir());
+  const coordinator = createCoordinator(coordinatorOptions(settings, { store: null, pool, spool, tempDir }));
+  const close = async (): Promise<void> => {
+    await coordinator.close();
+    await pool.close();
+  };
+  const formats: FormatContext = { pool, system, tempDir, limits: settings.limits, spool };
+  return { coordinator, pool, system, formats, close, [Symbol.asyncDispose]: close };
 }

@@ -12,7 +12,7 @@ const FLOORS: readonly string[][] = [
   ['archive', 'compression', 'image'],
   ['tasks'],
   ['drivers', 'workers'],
-  ['graph', 'formats', 'pool'],
+  ['graph', 'formats', 'pool', 'cache'],
   ['coordinator'],
   ['batch', 'bench'],
   ['standalone-graph.ts'],

@@ -1,9 +1,12 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { openRebuilder } from '../src/archive/rebuild.ts';
 import { RECORD_FILE } from '../src/archive/record-format.ts';
+import type { ByteSink } from '../src/compression/codec.ts';
 import { PART_BYTES } from '../src/compression/codec.ts';
 import { partEncoder } from '../src/compression/codecs.ts';
 import { engineError } from '../src/errors/kinds.ts';
+import type { BlobRef } from '../src/streams/blob-ref.ts';
+import { type FileState, readBlob } from '../src/streams/read-blob.ts';
 import type { System } from '../src/system/system.ts';
 import type { ArchivedPart, ArchivePart } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
@@ -15,8 +18,7 @@ const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
 /** Task `layer.part`. */
 export function archivePart(system: System, input: ArchivePart, context: TaskContext): ArchivedPart {
   using open = new Scope();
-  const rebuilder = open.adopt(openRebuilder(system, input), (layer) => layer.close());
-  if (rebuilder.tarSize !== input.tarSize) throw otherSize(input, rebuilder.tarSize);
+  const tar = open.adopt(openTar(system, input), (opened) => opened.close());
   // Parts of one uncompressed output are written into the same file, so it may be there already.
   const fd = open.adopt(openSync(input.to, OPEN_FLAGS, 0o600), closeSync);
   let packedSize = 0;
@@ -28,8 +30,8 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
   const proven =
     input.proof === null || system.sha256 === null ? null : new ProvenPart(system.sha256, input.proof, input.part);
   const start = input.part * PART_BYTES;
-  const end = Math.min(start + PART_BYTES, rebuilder.tarSize);
-  rebuilder.write(start, end, (chunk) => {
+  const end = Math.min(start + PART_BYTES, input.tarSize);
+  const state = tar.write(start, end, (chunk) => {
     context.cell.throwIfCancelled();
     context.cell.addBytesIn(chunk.length);
     proven?.update(chunk);
@@ -37,10 +39,40 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
   });
   proven?.finish();
   const crc32 = part.end();
-  return { tarSize: end - start, crc32, packedSize, proven: proven !== null };
+  return { tarSize: end - start, crc32, packedSize, state, proven: proven !== null };
 }
 
-function otherSize({ meta, tarSize }: ArchivePart, actual: number): Error {
+/** A tar that can be read from anywhere. */
+interface OpenTar {
+  /** Answers the state of the file, where it is one. */
+  write(start: number, end: number, sink: ByteSink): FileState | null;
+  close(): void;
+}
+
+function openTar(system: System, { source, tarSize }: ArchivePart): OpenTar {
+  if (source.from === 'blob') return plainTar(source.blob);
+  const rebuilder = openRebuilder(system, source);
+  if (rebuilder.tarSize === tarSize) {
+    return {
+      write: (start, end, sink) => {
+        rebuilder.write(start, end, sink);
+        return null;
+      },
+      close: () => rebuilder.close(),
+    };
+  }
+  rebuilder.close();
+  throw otherSize(source.meta, tarSize, rebuilder.tarSize);
+}
+
+function plainTar({ path, offset = 0 }: BlobRef): OpenTar {
+  return {
+    write: (start, end, sink) => readBlob({ path, offset: offset + start, length: end - start }, sink),
+    close: () => {},
+  };
+}
+
+function otherSize(meta: string, tarSize: number, actual: number): Error {
   const what = `${meta}/${RECORD_FILE}`;
   const message = `${JSON.stringify(what)} is of a tar of ${actual} bytes, not of ${tarSize}; import the image again`;
   return engineError('SIZE_MISMATCH', message, { what, expected: tarSize, actual });

@@ -5,6 +5,7 @@ import { archiveLayer } from './archive-layer.ts';
 import { archivePart } from './archive-part.ts';
 import { cloneTree } from './clone-tree.ts';
 import { copyBlob } from './copy-blob.ts';
+import { digestBlob } from './digest-blob.ts';
 import { digestLayer } from './digest-layer.ts';
 import { hashLayer } from './hash-layer.ts';
 import { indexArchive } from './index-archive.ts';
@@ -29,6 +30,7 @@ export function createHandlers(system: System): TaskHandlers {
     'blob.copy': copyBlob,
     'blob.place': placeBlob,
     'blob.unpack': unpackBlob,
+    'blob.digest': digestBlob,
     'archive.index': indexArchive,
   };
 }

@@ -43,6 +43,7 @@ const BY_KIND: Record<ErrorKind, Record<Stage, ExitCode>> = {
 /** Codes that mean the same whatever was going on. */
 const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
   MANIFEST_NOT_PRESERVED: EXIT.mismatch,
+  CHANGE_NOT_ALLOWED: EXIT.mismatch,
   RESULTS_DIFFER: EXIT.mismatch,
   NO_SPACE: EXIT.resource,
   TOO_MANY_FILES: EXIT.resource,

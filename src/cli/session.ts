@@ -1,9 +1,10 @@
 import type { Writable } from 'node:stream';
 import type { Settings } from '../config/settings.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine, Pipeline } from '../engine.ts';
 import { asEngineError } from '../errors/wire.ts';
 import { type Logger, createLogger } from '../reporting/logger.ts';
 import { type ProgressDisplay, type ProgressStyle, createProgress } from '../reporting/progress.ts';
+import type { TaskPool } from '../tasks/task-pool.ts';
 import type { EarlyPool } from './early-pool.ts';
 import { type ExitCode, type Stage, exitCodeOf } from './exit-codes.ts';
 import { type FailedAt, failureLine, failureText } from './failure.ts';
@@ -22,6 +23,8 @@ export interface Session {
   readonly signal: AbortSignal;
   /** Opens the store, once. */
   engine(): Promise<Engine>;
+  /** What works on images without a store, opened once. */
+  pipeline(): Promise<Pipeline>;
   /** Tells a person of a failure that does not end the run; answers the exit code it calls for. */
   tell(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
   /** As `tell`, and prints it among the results where they are JSON. */
@@ -57,6 +60,16 @@ export function openSession(parts: SessionParts): Session {
     return exitCodeOf(error, stage);
   };
   let engine: Promise<Engine> | null = null;
+  let pipeline: Promise<Pipeline> | null = null;
+  // Loaded when one is needed: help and mistakes are told without it.
+  const openEngine = async (): Promise<Engine> =>
+    (await import('../engine.ts')).openEngine(settings, {
+      log,
+      signal,
+      ...(await threadsFor(settings, parts.earlyPool)),
+    });
+  const openPipeline = async (): Promise<Pipeline> =>
+    (await import('../engine.ts')).openPipeline(settings, await threadsFor(settings, parts.earlyPool));
   return {
     settings,
     json,
@@ -64,7 +77,8 @@ export function openSession(parts: SessionParts): Session {
     progress,
     log,
     signal,
-    engine: () => (engine ??= open(settings, { log, signal }, parts.earlyPool)),
+    engine: () => (engine ??= openEngine()),
+    pipeline: () => (pipeline ??= openPipeline()),
     tell,
     fail: (thrown, at, stage) => {
       if (json) out.json(failureLine(asEngineError(thrown), at));
@@ -72,21 +86,19 @@ export function openSession(parts: SessionParts): Session {
     },
     close: async () => {
       progress.close();
-      await (engine === null ? parts.earlyPool?.pool.close() : engine.then((opened) => opened.close()));
+      // Whichever was opened has the threads that were started early.
+      if (engine === null && pipeline === null) await parts.earlyPool?.pool.close();
+      await pipeline?.then((opened) => opened.close());
+      await engine?.then((opened) => opened.close());
     },
   };
 }
 
-/** Loaded when a store is needed: help and mistakes are told without it. */
-async function open(
-  settings: Settings,
-  options: { log: Logger; signal: AbortSignal },
-  early: EarlyPool | null,
-): Promise<Engine> {
-  const { openEngine } = await import('../engine.ts');
-  if (early?.suits(settings) === true) return openEngine(settings, { ...options, pool: early.pool });
+/** The threads that were started early, if they are what the settings ask for; otherwise they are ended. */
+async function threadsFor(settings: Settings, early: EarlyPool | null): Promise<{ pool?: TaskPool }> {
+  if (early?.suits(settings) === true) return { pool: early.pool };
   await early?.pool.close();
-  return openEngine(settings, options);
+  return {};
 }
 
 /** How progress is shown: `auto` looks at whether a person sees it. */

@@ -1,5 +1,5 @@
 import type { Job, ResultOf } from '../coordinator/job-list.ts';
-import type { Engine } from '../engine.ts';
+import type { Pipeline } from '../engine.ts';
 import type { WorkOptions } from '../graph/context.ts';
 import type { Session } from './session.ts';
 
@@ -9,7 +9,7 @@ import type { Session } from './session.ts';
  */
 export async function startTracked<Kind extends Job>(
   session: Session,
-  engine: Engine,
+  engine: Pipeline,
   label: string,
   job: Kind,
   totalBytes: number | null = null,
@@ -26,7 +26,7 @@ export async function startTracked<Kind extends Job>(
 /** Runs a job to its end, with its progress and its warnings shown. */
 export async function runTracked<Kind extends Job>(
   session: Session,
-  engine: Engine,
+  engine: Pipeline,
   label: string,
   job: Kind,
 ): Promise<ResultOf<Kind>> {

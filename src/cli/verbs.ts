@@ -22,6 +22,13 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     'make a new image from a changeset or a directory',
     async () => (await import('./commands/create.ts')).verb,
   ),
+  copy: {
+    ...heavy(
+      'copy images from anywhere to anywhere, without the store',
+      async () => (await import('./commands/copy.ts')).verb,
+    ),
+    own: ['--format'],
+  },
   export: heavy('write images to an archive or a layout', async () => (await import('./commands/export.ts')).verb),
   layer: heavy('get the top layer of an image as a tar', async () => (await import('./commands/layer.ts')).verb),
   unpack: heavy(

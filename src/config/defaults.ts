@@ -20,6 +20,12 @@ export function configDirectory(): string {
   return join(packageDirectory(), 'config');
 }
 
+/** Where what was learned is kept between runs: `$XDG_CACHE_HOME/layermill`. */
+export function defaultCacheDirectory(env: NodeJS.ProcessEnv): string {
+  const cache = env['XDG_CACHE_HOME'];
+  return join(cache?.startsWith('/') === true ? cache : join(homedir(), '.cache'), 'layermill');
+}
+
 /** Where the store is when nobody says: `/var/lib/layermill` for root, else in the person's data directory. */
 export function defaultRoot(env: NodeJS.ProcessEnv, uid: number | undefined): string {
   if (uid === 0) return '/var/lib/layermill';

@@ -87,6 +87,7 @@ const KEYS = {
     layerBytes: bytes(1024),
     expansionRatio: whole(1, 1_000_000),
   },
+  cache: { dir: nonEmptyText, bytes: bytes(0) },
   log: { level: oneOf('error', 'warn', 'info', 'debug'), format: oneOf('text', 'json') },
   progress: oneOf('auto', 'bar', 'plain', 'json', 'none'),
 } as const;
@@ -98,6 +99,7 @@ const SCHEMA = v.partial(
     budgets: v.partial(v.strictObject(KEYS.budgets)),
     compression: v.partial(v.strictObject(KEYS.compression)),
     limits: v.partial(v.strictObject(KEYS.limits)),
+    cache: v.partial(v.strictObject(KEYS.cache)),
     log: v.partial(v.strictObject(KEYS.log)),
   }),
 );

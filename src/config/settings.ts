@@ -34,6 +34,13 @@ export interface Settings {
   /** Whether layers that came compressed keep their compressed bytes. */
   blobs: 'keep' | 'drop';
   limits: LimitSettings;
+  /** What `copy` keeps of layers that it packed anew. */
+  cache: {
+    /** A directory, `none`, or `auto`: `$XDG_CACHE_HOME/layermill`. */
+    dir: string;
+    /** Bytes of blobs that may stay there; those used longest ago go first. */
+    bytes: number;
+  };
   log: { level: LogLevel; format: LogFormat };
   progress: ProgressMode;
 }

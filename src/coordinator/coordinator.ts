@@ -1,3 +1,4 @@
+import type { LayerLimits } from '../archive/limits.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TagStore } from '../graph/tag-store.ts';
@@ -5,7 +6,7 @@ import { Budget } from '../streams/byte-budget.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import { type JobDefaults, withDefaults } from './job-defaults.ts';
-import type { JobTools } from './job-context.ts';
+import type { JobTools, StoreTools } from './job-context.ts';
 import { type Job, laneOf, type ResultOf, runJob } from './job-list.ts';
 import type { JobEvent, JobHandle, SubmitOptions } from './job.ts';
 import { type LaneName, Lanes } from './lanes.ts';
@@ -14,8 +15,8 @@ import { type Jobs, runJobs } from './run-jobs.ts';
 import { startJob } from './start-job.ts';
 
 export interface CoordinatorOptions {
-  graph: Graph;
-  tags: TagStore;
+  /** Without one, only jobs that need none can be run: `copy`. */
+  store: { graph: Graph; tags: TagStore } | null;
   pool: TaskPool;
   /** Images at once in imports and exports. */
   jobs: number;
@@ -24,6 +25,7 @@ export interface CoordinatorOptions {
   /** Bytes of finished layers on the disk at once, with what the graph and the formats count there. */
   spool: SpoolBudget;
   tempDir: string;
+  limits: LayerLimits;
   /** For what a job does not say; without them the jobs' own defaults count. */
   defaults?: JobDefaults;
 }
@@ -42,9 +44,9 @@ export interface Coordinator {
  * room, so a producer can never run ahead of the work.
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
-  const { graph, tags, pool, spool, tempDir } = options;
+  const { store, pool, spool, tempDir, limits } = options;
   const images = new Budget(options.jobs);
-  const tools: JobTools = { graph, tags, pool, images, spool, tempDir };
+  const tools: JobTools | StoreTools = { ...store, pool, limits, images, spool, tempDir };
   const lanes = new Lanes(options.lanes);
   const readiness = new Readiness();
   const unfinished = new Set<JobHandle<unknown>>();

@@ -1,3 +1,4 @@
+import type { LayerLimits } from '../archive/limits.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { TagStore } from '../graph/tag-store.ts';
 import type { Budget } from '../streams/byte-budget.ts';
@@ -5,11 +6,16 @@ import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskCounters } from '../tasks/task-cell.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
-/** What jobs work with. */
-export interface JobTools {
+/** What jobs on a store work with. */
+export interface StoreTools extends JobTools {
   graph: Graph;
   tags: TagStore;
+}
+
+/** What all jobs work with. */
+export interface JobTools {
   pool: TaskPool;
+  limits: LayerLimits;
   /** Images at once, over all jobs. */
   images: Budget;
   /** Bytes of finished layers that wait on the disk for their place. */

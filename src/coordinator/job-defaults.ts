@@ -23,6 +23,11 @@ export function withDefaults<Kind extends Job>(job: Kind, { blobs, compression }
       const { level, reproducible } = packingWith(asked, compression);
       return { ...job, compression: chosen, level, reproducible };
     }
+    case 'copy': {
+      const asked = { ...job, compression: job.compression ?? 'keep' };
+      if (compression.libraries === 'off') refuseLibrary(asked.compression);
+      return { ...job, ...packingWith(asked, compression) };
+    }
     case 'tempLayerArchive':
       if (compression.libraries === 'off') refuseLibrary(job.compression);
       if (typeof job.compression !== 'string') return job;

@@ -55,6 +55,7 @@ export interface ErrorDetails {
   DIFF_ID_MISMATCH: { expected: string; actual: string; layer?: number };
   SIZE_MISMATCH: { what: string; expected: number; actual: number };
   MANIFEST_NOT_PRESERVED: { name: string; reason: string };
+  CHANGE_NOT_ALLOWED: { name: string; change: string; allowed: string };
   RESULTS_DIFFER: { what: string; expected: string; actual: string };
 
   // Archive: the bytes of a layer, an archive or an image's JSON are malformed
@@ -140,6 +141,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DIFF_ID_MISMATCH: 'Integrity',
   SIZE_MISMATCH: 'Integrity',
   MANIFEST_NOT_PRESERVED: 'Integrity',
+  CHANGE_NOT_ALLOWED: 'Integrity',
   RESULTS_DIFFER: 'Integrity',
   TAR_INVALID: 'Archive',
   TAR_TRUNCATED: 'Archive',

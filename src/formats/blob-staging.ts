@@ -1,5 +1,5 @@
-import { link, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, mkdtemp, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { errnoOf } from '../errors/system-error.ts';
 import { type Digest, digestHex, sha256Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
@@ -13,16 +13,20 @@ export class BlobStaging {
   readonly #mayLink: boolean;
   readonly #blobs = new Map<Digest, { size: number; done: Promise<void> }>();
 
-  private constructor(path: string, mayLink: boolean, context: FormatContext) {
+  /** The first of the directories above it that were made for it. */
+  readonly #made: string | undefined;
+
+  private constructor(path: string, made: string | undefined, mayLink: boolean, context: FormatContext) {
     this.path = path;
+    this.#made = made;
     this.#mayLink = mayLink;
     this.#context = context;
   }
 
   /** Links are for staging that is only read: nobody may ever write through one into somebody else's store. */
   static async create(parent: string, mayLink: boolean, context: FormatContext): Promise<BlobStaging> {
-    await mkdir(parent, { recursive: true });
-    return new BlobStaging(await mkdtemp(join(parent, '.layermill-')), mayLink, context);
+    const made = await mkdir(parent, { recursive: true });
+    return new BlobStaging(await mkdtemp(join(parent, '.layermill-')), made, mayLink, context);
   }
 
   has(digest: Digest): boolean {
@@ -62,8 +66,21 @@ export class BlobStaging {
     return digest;
   }
 
+  /** Removes what is staged, and the directories that were made for it unless something is in them now. */
   async remove(): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
+    if (this.#made === undefined) return;
+    for (let dir = dirname(this.path); dir.startsWith(this.#made); dir = dirname(dir))
+      if (!(await succeeds(rmdir(dir), ['ENOTEMPTY', 'EEXIST', 'ENOENT']))) return;
+  }
+
+  async #verifyLink(blob: BlobRef, staged: string): Promise<void> {
+    try {
+      await this.#context.pool.run('blob.digest', { blob }, { signal: this.#context.signal });
+    } catch (error) {
+      await rm(staged, { force: true });
+      throw error;
+    }
   }
 
   #place(digest: Digest): string {
@@ -73,20 +90,27 @@ export class BlobStaging {
   async #take(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
     const isWhole = blob.offset === undefined && blob.length === undefined;
     if (isWhole && move && (await succeeds(rename(blob.path, this.#place(digest))))) return;
-    if (isWhole && !move && this.#mayLink && (await succeeds(link(blob.path, this.#place(digest))))) return;
+    const { signal } = this.#context;
+    if (isWhole && !move && this.#mayLink && (await succeeds(link(blob.path, this.#place(digest))))) {
+      await this.#verifyLink({ ...blob, digest }, this.#place(digest));
+      return;
+    }
     const input = { blob: { ...blob, digest }, to: this.#place(digest) };
-    await this.#context.pool.run('blob.copy', input, { signal: this.#context.signal });
+    await this.#context.pool.run('blob.copy', input, { signal });
     if (move) await rm(blob.path, { force: true });
   }
 }
 
-/** False where the file system cannot do it: across devices, or without the right to link. */
-async function succeeds(work: Promise<void>): Promise<boolean> {
+/** Across devices, or without the right to link. */
+const CANNOT = ['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP'];
+
+/** False where the file system says no for one of these reasons. */
+async function succeeds(work: Promise<void>, reasons: readonly string[] = CANNOT): Promise<boolean> {
   try {
     await work;
     return true;
   } catch (error) {
-    if (['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) return false;
+    if (reasons.includes(errnoOf(error) ?? '')) return false;
     throw error;
   }
 }

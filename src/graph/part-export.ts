@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import type { TarSource } from '../archive/tar-source.ts';
 import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
 import type { Digest } from '../identity/digest.ts';
-import type { ArchivedPart, BlobDigest } from '../tasks/task-map.ts';
+import type { ArchivedPart, BlobDigest, PartSource } from '../tasks/task-map.ts';
+import { type FileState, sourceChanged } from '../streams/read-blob.ts';
 import type { RunOptions } from '../tasks/task-pool.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 import { proofOfPart } from './midstates.ts';
@@ -10,15 +10,20 @@ import { PartJoiner } from './part-joiner.ts';
 
 export interface PartExportWork {
   id: string;
-  source: TarSource & { from: 'record' };
+  source: PartSource;
   profile: CompressionProfile;
   /** The file to make. */
   to: string;
   diffId: Digest;
   tarSize: number;
-  /** As `LayerInfo` has them; null for a layer that was registered without. */
+  /** What proves the parts, as `LayerInfo` has it; null where there is none. */
   midstates: string | null;
+  /** The whole was hashed before. */
+  proven?: boolean;
 }
+
+/** Who knows nothing of a graph can make parts too. */
+export type PartContext = Pick<GraphContext, 'pool' | 'limits'>;
 
 /**
  * Makes a large layer in parts, each a task of its own. Plain parts are written where they belong, packed ones are joined
@@ -26,7 +31,7 @@ export interface PartExportWork {
  * by a task that makes the whole tar.
  */
 export class PartExport {
-  readonly #context: GraphContext;
+  readonly #context: PartContext;
   readonly #work: PartExportWork;
   readonly #options: WorkOptions;
   readonly #stop = new AbortController();
@@ -37,16 +42,18 @@ export class PartExport {
   readonly #done = { bytesIn: 0, bytesOut: 0, entries: 0 };
   readonly #tasks: Promise<unknown>[] = [];
   #next = 0;
+  #state: FileState | null = null;
   #proven = true;
 
-  constructor(context: GraphContext, work: PartExportWork, options: WorkOptions) {
+  constructor(context: PartContext, work: PartExportWork, options: WorkOptions) {
     this.#context = context;
     this.#work = work;
     this.#options = options;
     const { signal } = options;
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#count = Math.ceil(work.tarSize / PART_BYTES);
-    this.#states = work.midstates === null ? null : Buffer.from(work.midstates, 'base64');
+    const { midstates } = work;
+    this.#states = midstates === null ? null : Buffer.from(midstates, 'base64');
     const { profile, to, tarSize } = work;
     this.#joiner =
       profile.compression === 'none'
@@ -56,15 +63,15 @@ export class PartExport {
 
   async run(): Promise<BlobDigest> {
     const { pool } = this.#context;
-    const { diffId, tarSize, source, to, midstates } = this.#work;
+    const { diffId, tarSize, source, to, midstates, proven = false } = this.#work;
     try {
       // Asked for first, because it takes longest.
-      const beside = this.#joiner !== null && midstates === null ? this.#prove(source) : null;
+      const beside = this.#joiner !== null && midstates === null && !proven ? this.#prove(source) : null;
       // One more than there are threads, so that none waits for us; not all, so that parts do not pile up unjoined.
       for (let lane = 0; lane <= pool.threads; lane++) this.#tasks.push(this.#lane());
       if (beside !== null) this.#tasks.push(beside);
       await Promise.all([...this.#tasks, this.#joiner?.joined]);
-      if (beside === null && !this.#proven)
+      if (beside === null && !this.#proven && !proven)
         await this.#prove(this.#joiner === null ? { from: 'blob', blob: { path: to, size: tarSize } } : source);
       return this.#joiner === null ? { digest: diffId, size: tarSize } : await this.#joiner.joined;
     } catch (error) {
@@ -94,8 +101,7 @@ export class PartExport {
     const made = await this.#context.pool.run(
       'layer.part',
       {
-        meta: source.meta,
-        dir: source.dir,
+        source,
         profile,
         tarSize,
         part,
@@ -106,8 +112,15 @@ export class PartExport {
       },
       { ...this.#run({ rank: tarSize }), onWarning: this.#options.onWarning },
     );
+    this.#sameFile(made.state);
     this.#tell(made);
     this.#joiner?.add(part, { path: this.#pathOf(part), tarSize: made.tarSize, crc32: made.crc32 });
+  }
+
+  /** What was hashed and what was packed is one and the same. Throws SOURCE_CHANGED. */
+  #sameFile(state: FileState | null): void {
+    this.#state ??= state;
+    if (this.#state !== state && this.#work.source.from === 'blob') throw sourceChanged(this.#work.source.blob.path);
   }
 
   #tell({ tarSize, packedSize, proven }: ArchivedPart): void {
@@ -121,9 +134,15 @@ export class PartExport {
     return this.#joiner === null ? this.#work.to : `${this.#work.to}.part-${part}`;
   }
 
-  #prove(source: TarSource): Promise<unknown> {
-    const input = { source, expected: { diffId: this.#work.diffId }, limits: this.#context.limits };
-    return this.#context.pool.run('layer.digest', input, this.#run({ rank: this.#work.tarSize + 1 }));
+  async #prove(source: PartSource): Promise<void> {
+    const { diffId, tarSize } = this.#work;
+    const { pool, limits } = this.#context;
+    const run = this.#run({ rank: tarSize + 1 });
+    // The tar in a file was not read entry by entry to make the parts, nor is it to prove them.
+    if (source.from === 'blob' && source === this.#work.source) {
+      const { state } = await pool.run('blob.digest', { blob: { ...source.blob, digest: diffId } }, run);
+      this.#sameFile(state);
+    } else await pool.run('layer.digest', { source, expected: { diffId }, limits }, run);
   }
 
   #run({ rank }: { rank: number }): RunOptions {

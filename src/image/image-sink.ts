@@ -7,6 +7,10 @@ export interface ImageSink {
   readonly location: string;
   /** What layers must look like here; `keep` copies a kept blob as it is where there is one. */
   readonly defaultCompression: 'keep' | 'none' | 'gzip' | 'zstd';
+  /** Layers that come as plain tars are packed on the way here, unless another packing is asked for. */
+  readonly plainLayers?: 'gzip';
+  /** A directory from which `putBlob` with `move` costs a rename; without one any temporary directory does. */
+  readonly workDir?: string;
   /** False where manifests have no place (a legacy archive). */
   readonly keepsManifests: boolean;
 
@@ -31,6 +35,8 @@ export interface ImageSink {
 export interface SinkImage {
   /** `repository:tag` names in familiar form. */
   names: string[];
+  /** Names beside those, also where the destination itself says what the image is called. */
+  additional?: readonly string[];
   /** The name asked for in the destination (`oci:PATH:REF`), if any. */
   ref: string | null;
   config: Buffer;
@@ -64,6 +70,8 @@ export interface WrittenImage {
 
 export interface SinkIndex {
   names: string[];
+  /** As of an image. */
+  additional?: readonly string[];
   ref: string | null;
   raw: Buffer;
   mediaType: string;

@@ -5,7 +5,7 @@ export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
-const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
+export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
 export const DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json';
 
@@ -46,6 +46,26 @@ export function isForeignLayerType(mediaType: string): boolean {
 /** A document where a layer would be: signatures and statements about an image, which BuildKit and cosign store so. */
 export function isDocumentType(mediaType: string): boolean {
   return mediaType.endsWith('+json');
+}
+
+/** Whose types a manifest and what it names have. */
+export type ManifestFormat = 'oci' | 'docker';
+
+export function formatOf(mediaType: string): ManifestFormat {
+  return mediaType.startsWith('application/vnd.docker.') ? 'docker' : 'oci';
+}
+
+/** How a layer of this type says it is packed; null for a type that says nothing about that. */
+export function compressionOfType(layerType: string): 'none' | 'gzip' | 'zstd' | null {
+  if (!isLayerType(layerType)) return null;
+  if (/[+.]gzip$/.test(layerType)) return 'gzip';
+  return /[+.]zstd$/.test(layerType) ? 'zstd' : 'none';
+}
+
+/** The type of a layer packed this way, for a manifest of this format. */
+export function layerTypeIn(format: ManifestFormat, compression: 'none' | 'gzip' | 'zstd'): string {
+  if (format === 'oci') return ociLayerType(compression);
+  return compression === 'none' ? DOCKER_LAYER : `${DOCKER_LAYER}.${compression}`;
 }
 
 /** The OCI type of a layer packed this way. */

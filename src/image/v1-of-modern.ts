@@ -1,3 +1,5 @@
+import { chainIds, digestHex, sha256Digest } from '../identity/digest.ts';
+import type { V1Link } from './image-sink.ts';
 import { type V1Image, decodeV1Config, emptyV1Image, encodeImageJson } from './v1-compat.ts';
 import { emptyV1Config, type V1Config } from './v1-config.ts';
 import type { ImageConfig } from './image-config.ts';
@@ -10,6 +12,22 @@ const EPOCH = '1970-01-01T00:00:00Z';
  */
 export function v1JsonOfLayer(id: string, parent: string | null): Buffer {
   return encodeImageJson({ ...emptyV1Image(id), parent: parent ?? '', created: EPOCH });
+}
+
+/**
+ * A content-addressed image as Docker before 1.10 kept images, base first. There an image's config is in its top layer. So
+ * the image is one with its top layer, under an id of its own: whoever imports that must not find the id of the real image
+ * taken by something that lacks its config.
+ */
+export function v1ChainOfModern(config: ImageConfig): V1Link[] {
+  const ids = chainIds(config.diffIds).map(digestHex);
+  const below = ids.slice(0, -1).map((id, index) => ({
+    id,
+    json: v1JsonOfLayer(id, ids[index - 1] ?? null),
+    empty: false,
+  }));
+  const id = digestHex(sha256Digest(v1JsonOfHead(config, digestHex(config.digest), ids.at(-1) ?? null)));
+  return [...below, { id, json: v1JsonOfHead(config, id, below.at(-1)?.id ?? null), empty: ids.length === 0 }];
 }
 
 /** The v1 JSON of a content-addressed image: what of its config Docker 0.11 has a place for. */

@@ -16,7 +16,7 @@ export interface TaskMap {
   'layer.digest': { input: DigestLayer; output: LayerDigests };
   /** Writes the tar of a layer, packed by a profile, into a new file. */
   'layer.archive': { input: ArchiveLayer; output: ArchivedLayer };
-  /** Packs one part (PART_BYTES of tar) of a recorded layer into a new file. */
+  /** Packs one part (PART_BYTES of tar) of a recorded layer, or of a plain tar in a file, into a new file. */
   'layer.part': { input: ArchivePart; output: ArchivedPart };
   /** Adds packed parts to the end of a file and hashes it; the part files are gone afterwards. */
   'layer.join': { input: JoinParts; output: JoinedParts };
@@ -30,8 +30,13 @@ export interface TaskMap {
   'blob.copy': { input: { blob: BlobRef; to: string }; output: BlobDigest };
   /** Copies a blob into a file that is there, from byte `at` on. */
   'blob.place': { input: { blob: BlobRef; to: string; at: number }; output: { size: number } };
-  /** Unpacks a packed blob into a new file. */
-  'blob.unpack': { input: { blob: BlobRef; to: string; limits: LayerLimits }; output: { size: number } };
+  /** Unpacks a packed blob into a new file; both are hashed, and the blob's digest is checked. */
+  'blob.unpack': {
+    input: { blob: BlobRef; to: string; limits: LayerLimits };
+    output: BlobDigest & { packed: BlobDigest };
+  };
+  /** Hashes a blob, and checks size and digest. */
+  'blob.digest': { input: { blob: BlobRef }; output: BlobDigest & { state: FileState } };
   /** The members of an outer archive (uncompressed), in order, with the ranges of their bodies. */
   'archive.index': { input: { blob: BlobRef; limits: LayerLimits }; output: { members: ArchiveMember[] } };
 }
@@ -111,9 +116,11 @@ export interface ArchivedLayer {
   blob: BlobDigest;
 }
 
+/** A tar of which any part can be had without those before it; the blob is a plain tar. */
+export type PartSource = TarSource & { from: 'record' | 'blob' };
+
 export interface ArchivePart {
-  meta: string;
-  dir: string;
+  source: PartSource;
   profile: CompressionProfile;
   /** Bytes of the whole tar, which its record has to say too. */
   tarSize: number;
@@ -138,6 +145,8 @@ export interface ArchivedPart {
   tarSize: number;
   crc32: number;
   packedSize: number;
+  /** Of the file that was read; null for a recorded layer, whose files are many. */
+  state: FileState | null;
   /** Whether the proof was made; false where the thread has not what it needs for that. */
   proven: boolean;
 }

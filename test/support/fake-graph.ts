@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '../../src/archive/limits.ts';
 import { createCoordinator, type Coordinator, type CoordinatorOptions } from '../../src/coordinator/coordinator.ts';
 import type { RegisterJob } from '../../src/coordinator/jobs/register.ts';
 import type { EngineError } from '../../src/errors/engine-error.ts';
@@ -58,8 +59,8 @@ export class FakeGraph {
 
 export function coordinate(graph: FakeGraph, lanes: CoordinatorOptions['lanes'] = { io: 2, cpu: 1 }): Coordinator {
   return createCoordinator({
-    graph: graph as unknown as Graph,
-    tags: null as unknown as TagStore,
+    store: { graph: graph as unknown as Graph, tags: null as unknown as TagStore },
+    limits: DEFAULT_LIMITS,
     pool: null as unknown as TaskPool,
     jobs: 2,
     lanes,

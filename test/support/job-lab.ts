@@ -44,8 +44,8 @@ export async function openJobLab(
     lanes: { io: 2, cpu: 2 },
     ...options,
     spool,
-    graph,
-    tags,
+    store: { graph, tags },
+    limits: formats.context.limits,
     pool,
     tempDir,
   });

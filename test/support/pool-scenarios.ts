@@ -97,6 +97,7 @@ export const scenarioHandlers: TaskHandlers = {
   'tree.unpack': unused,
   'blob.copy': (input, context) => SCENARIOS[input.blob.path]!(input, context),
   'blob.unpack': unused,
+  'blob.digest': unused,
   'archive.index': unused,
 };
 

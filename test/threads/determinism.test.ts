@@ -24,7 +24,7 @@ const system = openSystem();
 /** A job of the mix, and what its image is tagged with. */
 interface Planned {
   label: string;
-  job: Exclude<Job, { type: 'import' | 'export' }>;
+  job: Exclude<Job, { type: 'import' | 'export' | 'copy' }>;
   /** The layer comes as a stream, which has to be spooled. */
   streamed?: boolean;
   cancel?: 'waiting' | 'running';

@@ -1,7 +1,7 @@
 import type { CreateOptions } from '../../graph/create.ts';
 import type { Image } from '../../graph/image.ts';
 import type { LayerInput } from '../../graph/layer-input.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import { warningText } from './warning-text.ts';
 
 /** Makes a new image of a changeset. */
@@ -10,7 +10,7 @@ export interface CreateJob extends CreateOptions {
   layer: LayerInput;
 }
 
-export function runCreate({ graph }: JobTools, job: CreateJob, run: JobRun): Promise<Image> {
+export function runCreate({ graph }: StoreTools, job: CreateJob, run: JobRun): Promise<Image> {
   const { signal, report: onProgress } = run;
   const { layer, ...options } = job;
   return graph.create(layer, {

@@ -3,7 +3,7 @@ import { engineError } from '../../errors/kinds.ts';
 import type { KeptIndex } from '../../graph/indexes.ts';
 import { familiarReference } from '../../identity/reference.ts';
 import { formatPlatform } from '../../image/platform.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import { describeForExport, type ExportableImage } from './export-image.ts';
 import type { ExportJob } from './export.ts';
 import { chooseMember } from './import-index.ts';
@@ -30,7 +30,7 @@ export interface PlannedName {
 }
 
 /** Each image is retained as soon as it is known. */
-type PlanTools = JobTools & { retain: (id: string) => void };
+type PlanTools = StoreTools & { retain: (id: string) => void };
 
 /** Looks everything up before the first byte is written. Throws IMAGE_NOT_FOUND, UNSUPPORTED_PLATFORM, MANIFEST_NOT_PRESERVED. */
 export async function planExport(tools: PlanTools, job: ExportJob, run: JobRun): Promise<PlannedName[]> {

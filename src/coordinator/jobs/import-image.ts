@@ -2,7 +2,7 @@ import { asEngineError } from '../../errors/wire.ts';
 import { digestHex } from '../../identity/digest.ts';
 import type { LegacyImage, ModernImage } from '../../image/image-source.ts';
 import type { TaskWarning } from '../../tasks/envelope.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ImportedImage, ImportJob, ImportResult } from './import.ts';
 import { keptManifest } from './kept-manifest.ts';
 import { refuseTaken, tagImage } from './tag-image.ts';
@@ -14,7 +14,7 @@ type Added = Pick<ImportResult, 'id' | 'configDigest' | 'layers' | 'registered' 
 
 /** Registers one image and tags it once it is complete. A failure is an answer too; what was made is noted in `abandoned`. */
 export async function importImage(
-  tools: JobTools,
+  tools: StoreTools,
   job: ImportJob,
   image: Importable,
   run: JobRun,
@@ -52,7 +52,7 @@ function idOf(image: Importable): string {
   return image.kind === 'modern' ? digestHex(image.configDigest) : image.chain.at(-1)!.id;
 }
 
-async function addModern({ graph }: JobTools, job: ImportJob, image: ModernImage, run: JobRun): Promise<Added> {
+async function addModern({ graph }: StoreTools, job: ImportJob, image: ModernImage, run: JobRun): Promise<Added> {
   const { signal, report: onProgress } = run;
   const onWarning = (warning: TaskWarning): void => run.warn(warningText(warning));
   const added = await graph.addImage(image, { blobs: job.blobs ?? 'keep', signal, onProgress, onWarning });
@@ -63,7 +63,7 @@ async function addModern({ graph }: JobTools, job: ImportJob, image: ModernImage
 }
 
 /** An image of the time before content addresses: its chain, base first, each under its own id. */
-async function addLegacy({ graph }: JobTools, image: LegacyImage, run: JobRun, abandoned: string[]): Promise<Added> {
+async function addLegacy({ graph }: StoreTools, image: LegacyImage, run: JobRun, abandoned: string[]): Promise<Added> {
   const { signal } = run;
   const onWarning = (warning: TaskWarning): void => run.warn(warningText(warning));
   const made: string[] = [];

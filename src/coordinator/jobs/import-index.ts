@@ -4,14 +4,14 @@ import { type Digest, digestHex } from '../../identity/digest.ts';
 import type { Platform, SourceIndex } from '../../image/image-source.ts';
 import { formatPlatform, hostPlatform, platformMatches } from '../../image/platform.ts';
 import { isPending } from '../../image/pending-blob.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ImportJob } from './import.ts';
 import { refuseTaken, tagImage } from './tag-image.ts';
 
 type Member = KeptIndex['members'][number];
 
 /** Keeps an index with what came with it, and tags the image that its names mean here. */
-export async function importIndex(tools: JobTools, job: ImportJob, index: SourceIndex, run: JobRun): Promise<void> {
+export async function importIndex(tools: StoreTools, job: ImportJob, index: SourceIndex, run: JobRun): Promise<void> {
   const { graph } = tools;
   const { digest, mediaType, names } = index;
   const members = index.members.map((member) => knownMember(tools, member));
@@ -47,7 +47,10 @@ export function chooseMember(
   return found === undefined ? null : { id: found.id, platform: found.platform, instead: found !== exact };
 }
 
-function knownMember({ graph }: JobTools, { digest, platform, configDigest }: SourceIndex['members'][number]): Member {
+function knownMember(
+  { graph }: StoreTools,
+  { digest, platform, configDigest }: SourceIndex['members'][number],
+): Member {
   const id = configDigest === null ? null : digestHex(configDigest);
   return { digest, platform, id: id !== null && graph.has(id) ? id : null };
 }
@@ -62,7 +65,7 @@ interface StagedBlobs extends AsyncDisposable {
 
 /** Verified copies, to be kept once the names mean this index: one that they meant before may take its own blobs with it. */
 async function stageAttachments(
-  { graph, pool }: JobTools,
+  { graph, pool }: StoreTools,
   attachments: SourceIndex['attachments'],
   run: JobRun,
 ): Promise<StagedBlobs> {

@@ -7,7 +7,7 @@ import type { KeptBlob } from '../../graph/image.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
 import { ociLayerType } from '../../image/media-types.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ExportableImage } from './export-image.ts';
 
 type Layer = ExportableImage['layers'][number];
@@ -17,7 +17,7 @@ const LEAST_BYTES = 1024 * 1024;
 
 /** Brings layers to one destination, side by side, and each distinct one once. */
 export class LayerWriter {
-  readonly #tools: JobTools;
+  readonly #tools: StoreTools;
   readonly #sink: ImageSink;
   readonly #run: JobRun;
   readonly #dir: string;
@@ -26,7 +26,7 @@ export class LayerWriter {
   readonly #progress = new Map<Digest, number>();
 
   /** `dir` is for what is unfinished; with `keep`, packed layers that are kept go as they are, others as plain tars. */
-  constructor(tools: JobTools, sink: ImageSink, run: JobRun, dir: string, profile: CompressionProfile | 'keep') {
+  constructor(tools: StoreTools, sink: ImageSink, run: JobRun, dir: string, profile: CompressionProfile | 'keep') {
     this.#tools = tools;
     this.#sink = sink;
     this.#run = run;

@@ -1,7 +1,7 @@
 import type { Image } from '../../graph/image.ts';
 import type { LayerInput } from '../../graph/layer-input.ts';
 import type { V1Image } from '../../image/v1-compat.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import { warningText } from './warning-text.ts';
 
 /** Registers an existing image under its own id. */
@@ -13,7 +13,7 @@ export interface RegisterJob {
   json?: Buffer;
 }
 
-export function runRegister({ graph }: JobTools, job: RegisterJob, run: JobRun): Promise<Image> {
+export function runRegister({ graph }: StoreTools, job: RegisterJob, run: JobRun): Promise<Image> {
   const { image, layer, json } = job;
   const { signal, report: onProgress } = run;
   return graph.register(image, layer, {

@@ -8,7 +8,7 @@ import { asEngineError } from '../../errors/wire.ts';
 import type { KeptIndex } from '../../graph/indexes.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ExportedImage, ExportJob } from './export.ts';
 import { compressionOf, planExport, type PlannedImage, type PlannedName } from './export-plan.ts';
 import { LayerWriter } from './layer-writer.ts';
@@ -17,7 +17,7 @@ import { LayerWriter } from './layer-writer.ts';
  * Everything is looked up before the first byte is written. Layers of several images are made side by side, images are
  * put in the order of their names, and one that fails leaves the others alone; nothing is visible before all is done.
  */
-export async function runExport(tools: JobTools, job: ExportJob, run: JobRun): Promise<ExportedImage[]> {
+export async function runExport(tools: StoreTools, job: ExportJob, run: JobRun): Promise<ExportedImage[]> {
   const releases: (() => void)[] = [];
   try {
     const retain = (id: string): void => void releases.push(tools.graph.retainPresent(id));
@@ -37,7 +37,7 @@ export async function runExport(tools: JobTools, job: ExportJob, run: JobRun): P
 }
 
 async function exportAll(
-  tools: JobTools,
+  tools: StoreTools,
   job: ExportJob,
   run: JobRun,
   planned: readonly PlannedName[],
@@ -63,7 +63,7 @@ async function exportAll(
 type Prepared = { layers: SinkLayer[]; profile: string; seconds: number } | { error: EngineError };
 
 /** Makes the layers of an image, when there is room for it; a failure is an answer, for somebody who asks later. */
-async function prepare(tools: JobTools, run: JobRun, writer: LayerWriter, planned: PlannedImage): Promise<Prepared> {
+async function prepare(tools: StoreTools, run: JobRun, writer: LayerWriter, planned: PlannedImage): Promise<Prepared> {
   try {
     const release = await tools.images.acquire(1, run.signal);
     const started = performance.now();
@@ -119,7 +119,7 @@ async function putImage(sink: ImageSink, planned: PlannedImage, preparing: Promi
 
 /** Puts an index whose images were put, and what travels with it; answers its failure, if any. */
 async function putIndex(
-  { graph }: JobTools,
+  { graph }: StoreTools,
   { sink, ref = null }: ExportJob,
   writer: LayerWriter,
   { name, names, index }: PlannedName & { index: KeptIndex },

@@ -2,7 +2,7 @@ import { asEngineError } from '../../errors/wire.ts';
 import type { SourceIndex, SourceItem } from '../../image/image-source.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { TaskCounters } from '../../tasks/task-cell.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ImportedImage, ImportJob } from './import.ts';
 import { importImage } from './import-image.ts';
 import { importIndex } from './import-index.ts';
@@ -12,7 +12,7 @@ import { renameSource } from './rename-source.ts';
  * Several images side by side, as many as there is room for; an index when all images before it are done. Images are
  * independent: one that fails is a result with its error, in the order of the source.
  */
-export async function runImport(tools: JobTools, job: ImportJob, run: JobRun): Promise<ImportedImage[]> {
+export async function runImport(tools: StoreTools, job: ImportJob, run: JobRun): Promise<ImportedImage[]> {
   const { source, name } = job;
   const results: Promise<ImportedImage | null>[] = [];
   const abandoned: string[] = [];
@@ -43,7 +43,7 @@ export async function runImport(tools: JobTools, job: ImportJob, run: JobRun): P
 }
 
 async function importItem(
-  tools: JobTools,
+  tools: StoreTools,
   job: ImportJob,
   item: SourceItem,
   run: JobRun,
@@ -55,7 +55,7 @@ async function importItem(
 }
 
 async function importIndexOf(
-  tools: JobTools,
+  tools: StoreTools,
   job: ImportJob,
   index: SourceIndex,
   run: JobRun,

@@ -1,9 +1,9 @@
 import { engineError } from '../../errors/kinds.ts';
 import { imageReference, parseRepositoryTag } from '../../identity/reference.ts';
-import type { JobTools } from '../job-context.ts';
+import type { StoreTools } from '../job-context.ts';
 
 /** Refuses, before any work, names that other images have. */
-export function refuseTaken(tools: JobTools, names: readonly string[], id: string): void {
+export function refuseTaken(tools: StoreTools, names: readonly string[], id: string): void {
   for (const name of names) {
     const taken = tagged(tools, name);
     if (taken === null || taken === id) continue;
@@ -14,7 +14,7 @@ export function refuseTaken(tools: JobTools, names: readonly string[], id: strin
 }
 
 /** Gives an image a name. One that named another image is moved, as `docker load` does, and that is what it answers. */
-export async function tagImage(tools: JobTools, name: string, id: string, clobber: boolean): Promise<string | null> {
+export async function tagImage(tools: StoreTools, name: string, id: string, clobber: boolean): Promise<string | null> {
   const old = tagged(tools, name);
   if (old === id) {
     await forgetIndex(tools, name);
@@ -26,13 +26,13 @@ export async function tagImage(tools: JobTools, name: string, id: string, clobbe
   return `${imageReference(repository, reference)} named image ${old.slice(0, 12)} until now`;
 }
 
-function tagged({ tags }: JobTools, name: string): string | null {
+function tagged({ tags }: StoreTools, name: string): string | null {
   const { repository, reference } = parseRepositoryTag(name);
   return tags.get(repository)?.get(reference) ?? null;
 }
 
 /** The name means this one image no longer as one of those in the index that it came with. */
-async function forgetIndex({ graph }: JobTools, name: string): Promise<void> {
+async function forgetIndex({ graph }: StoreTools, name: string): Promise<void> {
   if ((await graph.indexes.of(name)) === null) return;
   await graph.exclusive(() => graph.forgetIndexes([name]));
 }

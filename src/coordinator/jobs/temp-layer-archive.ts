@@ -1,7 +1,7 @@
 import type { CompressionProfile, PackingName } from '../../compression/codec.ts';
 import type { TempArchive } from '../../graph/temp-archive.ts';
 import type { TempArchiveOptions } from '../../graph/temp-layer-archive.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { JobRun, StoreTools } from '../job-context.ts';
 
 /** Gets a layer back as a temporary archive, which the caller reads or closes. */
 export interface TempLayerArchiveJob extends Pick<TempArchiveOptions, 'formatter' | 'output'> {
@@ -10,7 +10,11 @@ export interface TempLayerArchiveJob extends Pick<TempArchiveOptions, 'formatter
   compression: PackingName | CompressionProfile;
 }
 
-export function runTempLayerArchive({ graph }: JobTools, job: TempLayerArchiveJob, run: JobRun): Promise<TempArchive> {
+export function runTempLayerArchive(
+  { graph }: StoreTools,
+  job: TempLayerArchiveJob,
+  run: JobRun,
+): Promise<TempArchive> {
   const { formatter, output } = job;
   const { signal, report: onProgress } = run;
   return graph.tempLayerArchive(job.id, job.compression, { formatter, output, signal, onProgress });

@@ -27,10 +27,13 @@ export async function openDockerArchiveSink(
     location: path,
     defaultCompression: 'none',
     keepsManifests: true,
+    workDir: blobs.path,
     hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => {
-      const named = asked === null ? image : { ...image, names: [asked], ref: null };
+      const { additional = [] } = image;
+      const names = [...new Set([...(asked === null ? image.names : [asked]), ...additional])];
+      const named = { ...image, names, additional: [], ref: asked === null ? image.ref : null };
       images.push(named);
       return layout.putImage(named);
     },

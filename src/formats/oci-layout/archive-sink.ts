@@ -15,6 +15,7 @@ export async function openArchiveSink(path: string, ref: string | null, context:
     location: path,
     defaultCompression: 'keep',
     keepsManifests: true,
+    workDir: blobs.path,
     hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),

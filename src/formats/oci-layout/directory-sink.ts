@@ -28,6 +28,7 @@ export async function openDirectorySink(path: string, ref: string | null, contex
     location: path,
     defaultCompression: 'keep',
     keepsManifests: true,
+    workDir: blobs.path,
     hasBlob: async (digest, size) => blobs.has(digest) || (await isThere(path, digest, size)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),

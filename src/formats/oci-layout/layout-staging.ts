@@ -12,6 +12,8 @@ import { type IndexEntry, manifestOf, nameAnnotations } from './documents.ts';
 interface Item {
   entry: IndexEntry;
   names: string[];
+  /** Names that it gets beside the one that was asked for. */
+  additional: readonly string[];
   ref: string | null;
 }
 
@@ -30,14 +32,15 @@ export class LayoutStaging {
     const raw = image.manifest?.raw ?? manifestOf(image);
     const digest = await this.blobs.putBytes(raw, image.manifest?.digest);
     const mediaType = image.manifest?.mediaType ?? OCI_MANIFEST;
-    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names: image.names, ref: image.ref });
+    const { names, additional = [], ref } = image;
+    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref });
     return { manifestDigest: digest };
   }
 
-  async putIndex({ raw, mediaType, digest, names, ref }: SinkIndex): Promise<void> {
+  async putIndex({ raw, mediaType, digest, names, additional = [], ref }: SinkIndex): Promise<void> {
     await this.blobs.putBytes(raw, digest);
     const members = new Set(decodeIndex(raw, mediaType).map((member) => member.digest));
-    this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, ref, members });
+    this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, members });
   }
 
   /**
@@ -67,11 +70,16 @@ export class LayoutStaging {
   }
 }
 
-function linesOf({ entry, names, ref }: Item, asked: string | null, refName: (name: string) => string): IndexEntry[] {
+function linesOf(
+  { entry, names, additional, ref }: Item,
+  asked: string | null,
+  refName: (name: string) => string,
+): IndexEntry[] {
+  const named = (name: string): IndexEntry => ({ ...entry, ...nameAnnotations(name, refName(name)) });
   const only = ref ?? asked;
-  if (only !== null) return [{ ...entry, ...nameAnnotations(names[0] ?? null, only) }];
-  if (names.length === 0) return [entry];
-  return names.map((name) => ({ ...entry, ...nameAnnotations(name, refName(name)) }));
+  if (only !== null) return [{ ...entry, ...nameAnnotations(names[0] ?? null, only) }, ...additional.map(named)];
+  const all = [...new Set([...names, ...additional])];
+  return all.length === 0 ? [entry] : all.map(named);
 }
 
 function byName(a: IndexEntry, b: IndexEntry): number {

@@ -1,0 +1,234 @@
+import { writeFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import { BlobCache } from '../../cache/blob-cache.ts';
+import { PACKING_NAMES, profileFor } from '../../compression/codecs.ts';
+import type { PackingName } from '../../compression/codec.ts';
+import { defaultCacheDirectory } from '../../config/defaults.ts';
+import { parseSettings } from '../../config/schema.ts';
+import { EQUALITIES, type Equality } from '../../coordinator/copy/equality.ts';
+import type { CopiedImage, CopyJob, CopyResult } from '../../coordinator/jobs/copy.ts';
+import type { Pipeline } from '../../engine.ts';
+import { engineError } from '../../errors/kinds.ts';
+import type { FormatContext } from '../../formats/context.ts';
+import { askedName } from '../../formats/names.ts';
+import { openSink, openSource, parseLocation } from '../../formats/transports.ts';
+import type { Platform } from '../../image/image-source.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
+import { parsePlatform } from '../../image/platform.ts';
+import { humanSize } from '../../reporting/human-size.ts';
+import { printable } from '../../reporting/printable.ts';
+import { asEngineError } from '../../errors/wire.ts';
+import { combineExitCodes, EXIT, type ExitCode, type Stage } from '../exit-codes.ts';
+import type { Session } from '../session.ts';
+import { shortId } from '../terminal.ts';
+import { runTracked } from '../tracked-work.ts';
+import { examples, type Verb } from '../verb.ts';
+
+interface Options {
+  platform?: string[];
+  preserveDigests?: boolean;
+  allow?: Equality;
+  format?: 'oci' | 'docker' | 'v2s2';
+  destCompressFormat?: PackingName;
+  destCompressLevel?: string;
+  destForceCompressFormat?: boolean;
+  reproducible?: boolean;
+  additionalTag?: string[];
+  digestfile?: string;
+  dryRun?: boolean;
+  legacy?: boolean;
+  cache?: string;
+  cacheSize?: string;
+}
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+export const verb: Verb = {
+  define: (command) =>
+    void addPackingOptions(
+      command
+        .argument('<source...>', 'what `layermill import` reads, and as the last one the destination')
+        .option('--all', 'all images of an index (the default; for those who are used to say so)')
+        .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)
+        .option('--preserve-digests', 'fail an image unless its manifest stays the same')
+        .addOption(new Option('--allow <level>', 'fail an image that would change more than this').choices(EQUALITIES))
+        .addOption(new Option('--format <format>', 'media types of manifests').choices(['oci', 'docker', 'v2s2'])),
+    )
+      .option('--additional-tag <name>', 'another name for the image; may be repeated', collect)
+      .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
+      .option('--digestfile <file>', 'write the digests of manifests into this file')
+      .option('--dry-run', 'say what would be copied, and copy nothing')
+      .option('--cache <dir>', 'where packed layers are kept between runs, or none')
+      .option('--cache-size <bytes>', 'what may stay there (default: 20GB)')
+      .addHelpText('after', OUTRO),
+
+  run: async (session, operands, options: Options) => {
+    const { sources, destination } = ends(operands);
+    const checked = checkOptions(session, options);
+    const pipeline = await session.pipeline();
+    const context: FormatContext = { ...pipeline.formats, signal: session.signal };
+    const sink = await openSink(destination, context, { legacy: options.legacy, format: checked.format });
+    const codes: ExitCode[] = [];
+    const digests: string[] = [];
+    // Results must not be mixed with an archive.
+    const toStdout = parseLocation(destination).path === '-';
+    await runTracked(session, pipeline, destination, {
+      type: 'copy',
+      ...checked,
+      sources: sources.map((location) => ({
+        location,
+        open: (signal) => openSource(location, { ...context, signal }),
+      })),
+      sink,
+      cache: openCache(session, pipeline, options),
+      onImage: (result) => {
+        codes.push(tell(session, destination, result, { toStdout, dryRun: options.dryRun === true }));
+        if (result.error === null && result.manifestDigest !== null) digests.push(lineOf(result));
+      },
+    });
+    if (options.digestfile !== undefined) await writeFile(options.digestfile, digestText(digests));
+    return combineExitCodes(codes);
+  },
+};
+
+function addPackingOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--dest-compress-format <kind>', 'pack layers so, unless they are already').choices(PACKING_NAMES),
+    )
+    .option('--dest-compress-level <n>', 'as --level of `layermill export`')
+    .option('--dest-force-compress-format', 'pack also those that came in the format, with our own profile')
+    .option('--reproducible', 'the same bytes on every machine; gzip is then about four times as slow');
+}
+
+const OUTRO = `
+Layers stay as they are unless --dest-compress-format says otherwise; only a registry gets plain ones as gzip.
+What changes is said with each image: identical, diffids (layers packed anew), manifest (a new one), config (a new one).
+${examples(
+  ['An archive to an OCI layout, packed', 'layermill copy image.tar oci:layout --dest-compress-format zstd'],
+  ['Many archives to one layout', 'layermill copy a.tar b.tar c.tar oci:layout'],
+  [
+    'To a registry, unless a digest would change',
+    'layermill copy oci:layout:v1 docker://registry.example/app:1 --preserve-digests',
+  ],
+)}`;
+
+/** The last operand is where images go. */
+function ends(operands: readonly string[]): { sources: readonly string[]; destination: string } {
+  if (operands.length < 2) {
+    const message = 'copy needs sources and a destination: layermill copy SOURCE... DESTINATION';
+    throw engineError('INVALID_ARGUMENT', message, { argument: 'destination' });
+  }
+  const sources = operands.slice(0, -1);
+  if (sources.filter((text) => text === '-').length > 1)
+    throw engineError('INVALID_ARGUMENT', 'the standard input can be read once', { argument: '-' });
+  return { sources, destination: operands.at(-1)! };
+}
+
+type Checked = Pick<
+  CopyJob,
+  | 'platforms'
+  | 'preserveDigests'
+  | 'allow'
+  | 'compression'
+  | 'level'
+  | 'repack'
+  | 'reproducible'
+  | 'additionalNames'
+  | 'dryRun'
+> & { format: ManifestFormat | undefined };
+
+function checkOptions(session: Session, options: Options): Checked {
+  const compression = options.destCompressFormat;
+  const level = options.destCompressLevel === undefined ? undefined : wholeNumber(options.destCompressLevel);
+  if (compression === undefined && (level !== undefined || options.destForceCompressFormat === true)) {
+    const argument = level === undefined ? '--dest-force-compress-format' : '--dest-compress-level';
+    throw engineError('INVALID_ARGUMENT', `${argument} needs --dest-compress-format`, { argument });
+  }
+  const { reproducible = session.settings.compression.reproducible } = options;
+  // Refused before anything is opened.
+  if (compression !== undefined) profileFor({ compression, level, reproducible });
+  return {
+    platforms: options.platform === undefined ? undefined : platformsOf(options.platform),
+    preserveDigests: options.preserveDigests,
+    allow: options.allow,
+    format: options.format === 'v2s2' ? 'docker' : options.format,
+    compression,
+    level,
+    repack: options.destForceCompressFormat,
+    reproducible: options.reproducible,
+    additionalNames: options.additionalTag?.map(askedName),
+    dryRun: options.dryRun,
+  };
+}
+
+function platformsOf(given: readonly string[]): Platform[] {
+  return given.flatMap((text) => text.split(',')).map(parsePlatform);
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  const message = `--dest-compress-level must be a whole number, not ${JSON.stringify(text)}`;
+  throw engineError('INVALID_ARGUMENT', message, { argument: '--dest-compress-level', value: text });
+}
+
+function openCache(session: Session, { pool }: Pipeline, { cache, cacheSize }: Options): BlobCache | null {
+  const { cache: settings } = session.settings;
+  const given = parseSettings(cacheSize === undefined ? {} : { cache: { bytes: cacheSize } }, {
+    label: () => '--cache-size',
+  });
+  const dir = cache ?? settings.dir;
+  if (dir === 'none') return null;
+  return new BlobCache({
+    dir: dir === 'auto' ? defaultCacheDirectory(process.env) : dir,
+    maxBytes: given.cache?.bytes ?? settings.bytes,
+    pool,
+    onTrouble: (message) => session.log.warn(message),
+  });
+}
+
+/** What is not there, or was said wrongly, was not tried. */
+function stageOf({ error, ref }: CopiedImage & { error: Error }): Stage {
+  const { code } = asEngineError(error);
+  const notTried = code === 'FILE_NOT_FOUND' || code === 'INVALID_ARGUMENT' || code === 'IMAGE_NOT_FOUND';
+  return ref === null && notTried ? 'before' : 'image';
+}
+
+function tell(
+  session: Session,
+  destination: string,
+  result: CopiedImage,
+  { toStdout, dryRun }: { toStdout: boolean; dryRun: boolean },
+): ExitCode {
+  if (result.error !== null) {
+    const at = { source: result.source, ref: result.ref };
+    const stage = stageOf(result);
+    return toStdout ? session.tell(result.error, at, stage) : session.fail(result.error, at, stage);
+  }
+  const { error: _none, warnings, ...line } = result;
+  for (const warning of warnings) session.log.warn(`${result.ref}: ${warning}`);
+  if (toStdout) session.progress.line(textOf(result, dryRun));
+  else if (session.json) session.out.json({ destination, dryRun, ...line });
+  else session.out.line(textOf(result, dryRun));
+  return EXIT.done;
+}
+
+function textOf(result: CopyResult, dryRun: boolean): string {
+  const { names, ref, platform, configDigest, layers, sent, bytes, seconds, equal } = result;
+  const called = printable(names.length > 0 ? names.join(', ') : ref);
+  const here = `${layers} ${layers === 1 ? 'layer' : 'layers'}, ${humanSize(bytes)}`;
+  const moved = `${sent.layers} ${dryRun ? 'would be sent' : 'sent'}`;
+  const cost = dryRun ? '' : ` in ${seconds.toFixed(1)} s`;
+  const on = platform === null ? '' : `  ${platform}`;
+  return `${called}  ${shortId(configDigest.replace(/^sha\d+:/, ''))}${on}  ${here} (${moved})${cost}  ${equal}`;
+}
+
+function lineOf({ manifestDigest, names, ref }: CopyResult): string {
+  return `${manifestDigest} ${names[0] ?? ref}`;
+}
+
+/** Of one image the digest alone, as skopeo writes it; of several one line each, with the name. */
+function digestText(lines: readonly string[]): string {
+  if (lines.length === 1) return lines[0]!.split(' ')[0]!;
+  return lines.map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,308 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlobCache } from '../../cache/blob-cache.ts';
+import type { Compression, CompressionProfile } from '../../compression/codec.ts';
+import { profileFor } from '../../compression/codecs.ts';
+import { profileText } from '../../compression/profile-text.ts';
+import { compressionOf } from '../../graph/layer-input.ts';
+import { type Digest, digestMismatch } from '../../identity/digest.ts';
+import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
+import type { SourceLayer } from '../../image/image-source.ts';
+import { compressionOfType, ociLayerType } from '../../image/media-types.ts';
+import { isPending, type PendingBlob } from '../../image/pending-blob.ts';
+import { throwIfAborted } from '../../streams/abort.ts';
+import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { SpoolShare } from '../../streams/spool-budget.ts';
+import type { BlobDigest } from '../../tasks/task-map.ts';
+import type { JobRun, JobTools } from '../job-context.ts';
+import { packBlob } from './pack-blob.ts';
+
+/** How layers are to look in the destination. */
+export interface LayerPlan {
+  sink: ImageSink;
+  /** `keep`: as they come. */
+  profile: CompressionProfile | 'keep';
+  /** Pack also what came in the compression of the profile. */
+  repack: boolean;
+  cache: BlobCache | null;
+  /** For what is unfinished; on the file system of the destination when it has one. */
+  dir: string;
+}
+
+/** A layer that is in the destination. */
+export interface CopiedLayer extends SinkLayer {
+  /** Bytes that were brought for it; 0 when it was there, or came for somebody else. */
+  sent: number;
+  /** How it was packed anew; null when it was not. */
+  profile: string | null;
+}
+
+/** What a layer would cost. */
+export interface ForeseenLayer {
+  /** Null when it has to be packed or fetched to know. */
+  size: number | null;
+  there: boolean;
+}
+
+/** Brings layers to one destination, side by side, and each distinct one once, whichever images have it. */
+export class LayerCopier {
+  readonly #tools: JobTools;
+  readonly #run: JobRun;
+  readonly #plan: LayerPlan;
+  readonly #begun = new Map<string, Promise<CopiedLayer>>();
+  readonly #progress = new Map<string, number>();
+  /** DiffIDs of packed blobs that were unpacked in this run. */
+  readonly #proven = new Map<Digest, Digest>();
+  /** By DiffID and profile: what packing gave, the first time. */
+  readonly #results = new Map<string, BlobDigest>();
+  #files = 0;
+
+  constructor(tools: JobTools, run: JobRun, plan: LayerPlan) {
+    this.#tools = tools;
+    this.#run = run;
+    this.#plan = plan;
+  }
+
+  /** The profile that a layer will be packed by; null when it goes as it is. */
+  async profileOf(layer: SourceLayer): Promise<CompressionProfile | null> {
+    const { profile, repack, sink } = this.#plan;
+    const compression = await compressionOfLayer(layer);
+    if (profile !== 'keep') return profile.compression === compression && !repack ? null : profile;
+    return compression === 'none' && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
+  }
+
+  async copy(layer: SourceLayer): Promise<CopiedLayer> {
+    const profile = await this.profileOf(layer);
+    const compression = await compressionOfLayer(layer);
+    if (profile === null) return this.#keep(layer, compression);
+    return this.#pack(layer, compression, profile);
+  }
+
+  /** What `copy` would do, without doing it. */
+  async foresee(layer: SourceLayer): Promise<ForeseenLayer> {
+    const profile = await this.profileOf(layer);
+    const compression = await compressionOfLayer(layer);
+    const known = profile === null ? promisedOf(layer, compression) : await this.#known(layer, compression, profile);
+    if (known === null) return { size: null, there: false };
+    return { size: known.size, there: await this.#plan.sink.hasBlob(known.digest, known.size) };
+  }
+
+  /** Brings a blob that is no layer: a part of an artifact, an attestation. */
+  async copyBlob(blob: BlobRef | PendingBlob): Promise<{ digest: Digest; size: number; sent: number }> {
+    const promised = { digest: blob.digest!, size: sizeOf(blob)! };
+    const layer = { diffId: promised.digest, blob, mediaType: null };
+    return this.#once(promised.digest, () => this.#bring(layer, promised, 'none'));
+  }
+
+  async #keep(layer: SourceLayer, compression: Compression): Promise<CopiedLayer> {
+    const promised = promisedOf(layer, compression);
+    if (promised !== null) {
+      const copied = await this.#once(promised.digest, () => this.#bring(layer, promised, compression));
+      return { ...copied, diffId: layer.diffId, mediaType: mediaTypeOf(layer, compression) };
+    }
+    return this.#once(`${layer.diffId} as it is`, () => this.#bringUnknown(layer, compression));
+  }
+
+  async #bring(layer: SourceLayer, promised: BlobDigest, compression: Compression): Promise<CopiedLayer> {
+    const { sink } = this.#plan;
+    const { blob, diffId } = layer;
+    const copied = { diffId, ...promised, mediaType: mediaTypeOf(layer, compression), sent: 0, profile: null };
+    if (await sink.hasBlob(promised.digest, promised.size, isPending(blob) ? blob.origin : undefined)) return copied;
+    if (isPending(blob)) {
+      await this.#withSpool(async (share) => {
+        await share.grow(promised.size, this.#run.signal);
+        const path = await this.#obtain(blob, promised.digest, share);
+        await sink.putBlob(promised.digest, { path, size: promised.size }, { move: true });
+      });
+    } else {
+      await sink.putBlob(promised.digest, { ...blob, ...promised }, { move: false });
+      this.#tell(promised.digest, promised.size);
+    }
+    return { ...copied, sent: promised.size };
+  }
+
+  /** A layer of which nobody says what blob it is: a rebuilt one, or a packed one in an archive without digests. */
+  async #bringUnknown(layer: SourceLayer, compression: Compression): Promise<CopiedLayer> {
+    const { sink } = this.#plan;
+    const { blob, diffId } = layer;
+    const mediaType = mediaTypeOf(layer, compression);
+    if (!isPending(blob)) return this.#bring(layer, await this.#hash(blob, diffId), compression);
+    return this.#withSpool(async (share) => {
+      const path = join(this.#plan.dir, `layer-${this.#files++}`);
+      const { signal } = this.#run;
+      const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
+      const { digest, size } = await blob.obtain(path, { signal, room });
+      share.add(size);
+      const sent = (await sink.hasBlob(digest, size)) ? 0 : size;
+      if (sent === 0) await rm(path);
+      else await sink.putBlob(digest, { path, size }, { move: true });
+      this.#tell(diffId, size);
+      return { diffId, digest, size, mediaType, sent, profile: null };
+    });
+  }
+
+  /** Proves a layer in a file, and answers what blob it is. */
+  async #hash(blob: BlobRef, diffId: Digest): Promise<BlobDigest> {
+    const source = { from: 'blob', blob } as const;
+    const { pool, limits } = this.#tools;
+    const input = { source, bytes: { keepBlob: null, expected: { diffId } }, limits };
+    const { digests } = await pool.run('layer.hash', input, { signal: this.#run.signal, rank: blob.length ?? 0 });
+    return digests.blob;
+  }
+
+  async #pack(layer: SourceLayer, compression: Compression, profile: CompressionProfile): Promise<CopiedLayer> {
+    const text = profileText(profile);
+    const { diffId } = layer;
+    const mediaType = ociLayerType(profile.compression);
+    // Until somebody has unpacked it, a packed blob is not taken for what a config says of it.
+    const key = (await this.#isProven(layer, compression)) ? diffId : layer.blob.digest!;
+    return this.#once(`${key} ${text}`, async () => {
+      const known = await this.#known(layer, compression, profile);
+      const there = known === null ? null : await this.#reuse(known);
+      const made = there ?? (await this.#make(layer, compression, profile));
+      this.#tell(diffId, sizeOf(layer.blob) ?? made.size);
+      return { diffId, ...made, mediaType, profile: text };
+    });
+  }
+
+  /** What packing the layer gave before, in this run or an earlier one. */
+  async #known(layer: SourceLayer, compression: Compression, profile: CompressionProfile): Promise<BlobDigest | null> {
+    if (!(await this.#isProven(layer, compression))) return null;
+    const text = profileText(profile);
+    const { diffId } = layer;
+    if (profile.compression === 'none') return null;
+    return this.#results.get(`${diffId} ${text}`) ?? (await this.#plan.cache?.resultOf(diffId, text)) ?? null;
+  }
+
+  /** Whether the DiffID is what the layer is known by, or was found in the blob that it is known by. */
+  async #isProven({ blob, diffId }: SourceLayer, compression: Compression): Promise<boolean> {
+    const { digest } = blob;
+    if (compression === 'none' || digest === undefined || digest === diffId) return true;
+    return (this.#proven.get(digest) ?? (await this.#plan.cache?.diffIdOf(digest))) === diffId;
+  }
+
+  async #reuse(known: BlobDigest): Promise<(BlobDigest & { sent: number }) | null> {
+    const { sink, cache, dir } = this.#plan;
+    if (await sink.hasBlob(known.digest, known.size)) return { ...known, sent: 0 };
+    if (cache === null) return null;
+    return this.#withSpool(async (share) => {
+      await share.grow(known.size, this.#run.signal);
+      const path = join(dir, `cached-${this.#files++}`);
+      if (!(await cache.bring(known, path, this.#run.signal))) return null;
+      await sink.putBlob(known.digest, { path, size: known.size }, { move: true });
+      return { ...known, sent: known.size };
+    });
+  }
+
+  async #make(
+    layer: SourceLayer,
+    compression: Compression,
+    profile: CompressionProfile,
+  ): Promise<BlobDigest & { sent: number }> {
+    const { sink, dir } = this.#plan;
+    const { diffId, blob } = layer;
+    return this.#withSpool(async (share) => {
+      const input = await this.#inFile(blob, diffId, share);
+      const to = join(dir, `packed-${this.#files++}`);
+      try {
+        await share.grow(input.size, this.#run.signal);
+        const report: JobRun['report'] = ({ bytesIn }) => this.#tell(diffId, bytesIn);
+        const work = { blob: input, compression, diffId, profile, to };
+        const made = await packBlob(this.#tools, work, { signal: this.#run.signal, report });
+        await this.#note(layer, compression, profileText(profile), made, to);
+        const sent = (await sink.hasBlob(made.digest, made.size)) ? 0 : made.size;
+        if (sent === 0) await rm(to);
+        else await sink.putBlob(made.digest, { path: to, size: made.size }, { move: true });
+        return { ...made, sent };
+      } finally {
+        if (isPending(blob)) await rm(input.path, { force: true });
+      }
+    });
+  }
+
+  /** Others with the same tar need not pack it. */
+  async #note(
+    { blob, diffId }: SourceLayer,
+    compression: Compression,
+    profile: string,
+    made: BlobDigest,
+    file: string,
+  ): Promise<void> {
+    const { cache } = this.#plan;
+    this.#results.set(`${diffId} ${profile}`, made);
+    if (profile !== 'none') await cache?.keepResult(diffId, profile, made, file);
+    if (compression === 'none' || blob.digest === undefined) return;
+    this.#proven.set(blob.digest, diffId);
+    await cache?.noteDiffId(blob.digest, diffId);
+  }
+
+  async #inFile(blob: BlobRef | PendingBlob, diffId: Digest, share: SpoolShare): Promise<BlobRef & { size: number }> {
+    if (!isPending(blob)) return { ...blob, size: sizeOf(blob) ?? (await stat(blob.path)).size };
+    if (blob.size !== undefined) await share.grow(blob.size, this.#run.signal);
+    const path = await this.#obtain(blob, blob.digest ?? diffId, share);
+    return { path, size: (await stat(path)).size, ...(blob.digest === undefined ? {} : { digest: blob.digest }) };
+  }
+
+  async #obtain(blob: PendingBlob, key: string, share: SpoolShare): Promise<string> {
+    const path = join(this.#plan.dir, `layer-${this.#files++}`);
+    const { signal } = this.#run;
+    const onProgress = (bytes: number): void => this.#tell(key, bytes);
+    const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
+    const got = await blob.obtain(path, { signal, onProgress, ...(blob.size === undefined ? { room } : {}) });
+    if (blob.digest === undefined || got.digest === blob.digest) return path;
+    await rm(path, { force: true });
+    throw digestMismatch(blob.digest, got.digest);
+  }
+
+  async #withSpool<Value>(work: (share: SpoolShare) => Promise<Value>): Promise<Value> {
+    const share = this.#tools.spool.share();
+    try {
+      return await work(share);
+    } finally {
+      share.release();
+    }
+  }
+
+  /** One does it, all get it. Who waited for somebody that failed tries with its own bytes. */
+  async #once(key: string, work: () => Promise<CopiedLayer>): Promise<CopiedLayer> {
+    for (let others = this.#begun.get(key); others !== undefined; others = this.#begun.get(key)) {
+      try {
+        return { ...(await others), sent: 0 };
+      } catch {
+        throwIfAborted(this.#run.signal);
+        if (this.#begun.get(key) === others) this.#begun.delete(key);
+      }
+    }
+    const own = work();
+    this.#begun.set(key, own);
+    return own;
+  }
+
+  #tell(key: string, bytes: number): void {
+    this.#progress.set(key, bytes);
+    const bytesIn = [...this.#progress.values()].reduce((sum, value) => sum + value, 0);
+    this.#run.report({ bytesIn, bytesOut: 0, entries: 0 });
+  }
+}
+
+/** How a layer is packed, as its manifest or its first bytes say. What has to be rebuilt is a plain tar. */
+async function compressionOfLayer({ blob, mediaType }: SourceLayer): Promise<Compression> {
+  const said = mediaType === null ? null : compressionOfType(mediaType);
+  if (said !== null) return said;
+  return isPending(blob) ? 'none' : compressionOf(blob);
+}
+
+/** What blob a layer is, when that is known before it is read. */
+function promisedOf({ blob, diffId }: SourceLayer, compression: Compression): BlobDigest | null {
+  const digest = blob.digest ?? (compression === 'none' && !isPending(blob) ? diffId : undefined);
+  const size = sizeOf(blob);
+  return digest === undefined || size === undefined ? null : { digest, size };
+}
+
+function sizeOf(blob: BlobRef | PendingBlob): number | undefined {
+  return blob.size ?? ('length' in blob ? blob.length : undefined);
+}
+
+function mediaTypeOf({ mediaType }: SourceLayer, compression: Compression): string {
+  return mediaType ?? ociLayerType(compression === 'gzip' || compression === 'zstd' ? compression : 'none');
+}

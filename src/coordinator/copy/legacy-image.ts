@@ -1,0 +1,94 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../../identity/digest.ts';
+import { configOfV1 } from '../../image/config-of-v1.ts';
+import { decodeConfig } from '../../image/decode-config.ts';
+import type { LegacyImage, LegacyLayer, ModernImage, SourceLayer } from '../../image/image-source.ts';
+import { isPending } from '../../image/pending-blob.ts';
+import { decodeImageJson } from '../../image/v1-compat.ts';
+import type { JobRun, JobTools } from '../job-context.ts';
+
+/** A v1 image in the form of today, and the files that hold its layers until somebody has taken them. */
+export interface Converted extends AsyncDisposable {
+  image: ModernImage;
+}
+
+/**
+ * Makes content-addressed images of v1 images, as Docker 1.10 did when it moved its store: a layer for each image of the
+ * chain, a config with a history. The tars have to be read for that, those of an image that several stand on once.
+ */
+export class LegacyConverter {
+  readonly #tools: JobTools;
+  readonly #run: JobRun;
+  readonly #dir: string;
+  readonly #known = new Map<string, { diffId: Digest; size: number }>();
+  #files = 0;
+
+  constructor(tools: JobTools, run: JobRun, dir: string) {
+    this.#tools = tools;
+    this.#run = run;
+    this.#dir = dir;
+  }
+
+  async convert(legacy: LegacyImage): Promise<Converted> {
+    const files: string[] = [];
+    const share = this.#tools.spool.share();
+    const dispose = async (): Promise<void> => {
+      for (const file of files) await rm(file, { force: true });
+      share.release();
+    };
+    try {
+      const layers: SourceLayer[] = [];
+      for (const link of legacy.chain) {
+        const { file, size, ...layer } = await this.#layerOf(link);
+        if (file !== null) files.push(file);
+        if (file !== null) share.add(size);
+        layers.push(layer);
+      }
+      const chain = legacy.chain.map(({ json }, index) => ({
+        image: decodeImageJson(json),
+        diffId: layers[index]!.diffId,
+        config: null,
+      }));
+      const config = decodeConfig(configOfV1(chain).raw);
+      const { ref, names, warnings } = legacy;
+      const image: ModernImage = {
+        kind: 'modern',
+        ref,
+        names,
+        config: config.raw,
+        configDigest: config.digest,
+        platform: config.platform,
+        layers,
+        manifest: null,
+        warnings,
+      };
+      return { image, [Symbol.asyncDispose]: dispose };
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+  }
+
+  async #layerOf({ id, layer }: LegacyLayer): Promise<SourceLayer & { file: string | null; size: number }> {
+    const known = this.#known.get(id);
+    if (known !== undefined) {
+      const blob = isPending(layer)
+        ? { size: known.size, digest: known.diffId, obtain: layer.obtain.bind(layer) }
+        : layer;
+      return { ...known, blob, mediaType: null, file: null };
+    }
+    const { signal } = this.#run;
+    if (isPending(layer)) {
+      const file = join(this.#dir, `v1-${this.#files++}`);
+      const { digest: diffId, size } = await layer.obtain(file, { signal });
+      this.#known.set(id, { diffId, size });
+      return { diffId, size, blob: { path: file, size, digest: diffId }, mediaType: null, file };
+    }
+    const { pool, limits } = this.#tools;
+    const input = { source: { from: 'blob', blob: layer } as const, bytes: { keepBlob: null, expected: {} }, limits };
+    const { digests } = await pool.run('layer.hash', input, { signal });
+    this.#known.set(id, { diffId: digests.diffId, size: digests.tarSize });
+    return { diffId: digests.diffId, size: digests.tarSize, blob: layer, mediaType: null, file: null };
+  }
+}

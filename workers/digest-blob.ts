@@ -1,0 +1,18 @@
+import { readBlob } from '../src/streams/read-blob.ts';
+import type { TaskMap } from '../src/tasks/task-map.ts';
+import type { TaskContext } from '../src/tasks/task-pool.ts';
+import { HashedBytes } from './hashed-bytes.ts';
+
+/** Task `blob.digest`. */
+export function digestBlob(
+  { blob }: TaskMap['blob.digest']['input'],
+  context: TaskContext,
+): TaskMap['blob.digest']['output'] {
+  const bytes = new HashedBytes(blob.digest);
+  const state = readBlob(blob, (chunk) => {
+    context.cell.throwIfCancelled();
+    context.cell.addBytesIn(chunk.length);
+    bytes.update(chunk);
+  });
+  return { ...bytes.finishChecked(), state };
+}
