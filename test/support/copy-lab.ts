@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { BlobCache } from '../../src/cache/blob-cache.ts';
+import { type Coordinator, createCoordinator } from '../../src/coordinator/coordinator.ts';
+import type { CopiedImage, CopyJob } from '../../src/coordinator/jobs/copy.ts';
+import { openSink, openSource, type SinkOptions } from '../../src/formats/transports.ts';
+import { SpoolBudget } from '../../src/streams/spool-budget.ts';
+import type { TaskPool } from '../../src/tasks/task-pool.ts';
+import { type FormatLab, openFormatLab } from './format-context.ts';
+import { inlinePool } from './test-store.ts';
+
+type CopyOptions = Partial<Omit<CopyJob, 'type' | 'sources' | 'sink'>> & SinkOptions;
+
+/** Copies images from place to place without a store, and sees what tasks are run for it. */
+export interface CopyLab extends AsyncDisposable {
+  formats: FormatLab;
+  dir: string;
+  /** Names of the tasks that were run. */
+  ran: string[];
+  warnings: string[];
+  cache: () => BlobCache;
+  copy(sources: readonly string[], destination: string, options?: CopyOptions): Promise<CopiedImage[]>;
+}
+
+export function openCopyLab(): CopyLab {
+  const ran: string[] = [];
+  const inner = inlinePool();
+  const pool: TaskPool = {
+    threads: 2,
+    idle: 0,
+    run: (name, input, options) => {
+      ran.push(name);
+      return inner.run(name, input, options);
+    },
+    close: () => inner.close(),
+  };
+  const formats = openFormatLab({ pool });
+  const warnings: string[] = [];
+  const coordinator: Coordinator = createCoordinator({
+    store: null,
+    pool,
+    jobs: 2,
+    lanes: { io: 2, cpu: 2 },
+    spool: new SpoolBudget(64 * 1024 ** 2),
+    tempDir: formats.tempDir,
+    limits: formats.context.limits,
+  });
+  return {
+    formats,
+    dir: formats.dir,
+    ran,
+    warnings,
+    cache: () =>
+      new BlobCache({
+        dir: join(formats.dir, 'cache'),
+        maxBytes: 1024 ** 3,
+        pool,
+        onTrouble: (message) => void warnings.push(message),
+      }),
+    copy: async (sources, destination, options = {}) => {
+      const { legacy, ...job } = options;
+      const sink = await openSink(destination, formats.context, { legacy, format: job.format });
+      const opened = sources.map((location) => ({ location, open: () => openSource(location, formats.context) }));
+      const handle = await coordinator.submit(
+        { type: 'copy', ...job, sources: opened, sink },
+        { onWarning: (message) => void warnings.push(message) },
+      );
+      return handle.done;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await coordinator.close();
+      await formats.close();
+    },
+  };
+}
+
+/** The results, all of images that were copied. */
+export function copied(results: CopiedImage[]): (CopiedImage & { error: null })[] {
+  return results.map((result) => {
+    if (result.error !== null) throw result.error;
+    return result;
+  });
+}
