@@ -12,6 +12,7 @@ const ABOUT: Record<ScenarioName, string> = {
   diff: 'A whole file tree compared with its parent; the difference becomes an image.',
   layer: 'The largest layer out of the store, as one file.',
   export: 'All images out of the store: plain into a docker-archive, packed into an OCI layout.',
+  copy: 'An archive to an OCI layout, without the store: layers are packed from where they are.',
 };
 
 /** The report as one page that needs nothing else: no scripts, no fonts, no pictures from elsewhere. */

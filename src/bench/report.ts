@@ -3,7 +3,7 @@ import type { Spread } from './statistics.ts';
 export const REPORT_FORMAT = 1;
 
 /** The scenarios, in the order in which they run. */
-export const SCENARIOS = ['register', 'create', 'diff', 'layer', 'export'] as const;
+export const SCENARIOS = ['register', 'create', 'diff', 'layer', 'export', 'copy'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What one `layermill bench` found: what `--json` writes, `--html` shows and `--compare` reads. */

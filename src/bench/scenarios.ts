@@ -1,5 +1,6 @@
 import type { Contest } from './contest.ts';
 import type { ScenarioName } from './report.ts';
+import { copyContests } from './scenarios/copy.ts';
 import { createContests } from './scenarios/create.ts';
 import { diffContests } from './scenarios/diff.ts';
 import { exportContests } from './scenarios/export.ts';
@@ -14,6 +15,7 @@ const SCENARIO: Record<ScenarioName, (stage: Stage) => Contest[] | Promise<Conte
   diff: diffContests,
   layer: layerContests,
   export: exportContests,
+  copy: copyContests,
 };
 
 export async function contestsOf(stage: Stage): Promise<Contest[]> {

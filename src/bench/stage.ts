@@ -24,6 +24,7 @@ export interface Peer {
   create?(input: { tree: string }): Contestant[];
   layer?(input: LayerInput): Contestant[];
   export?(input: ExportInput): Contestant[];
+  copy?(input: ExportInput): Contestant[];
 }
 
 export interface RegisterInput {

@@ -18,7 +18,8 @@ export function skopeoPeer(version: string, isRoot: boolean): Peer {
     tool: TOOL,
     version,
     register: (input) => (isRoot ? register(input) : []),
-    export: exported,
+    export: (input) => packed(input, '; layermill makes each tar from the tree in the store and checks its DiffID'),
+    copy: (input) => packed(input, ''),
   };
 }
 
@@ -41,7 +42,8 @@ function register({ images, plain, layout }: RegisterInput): Contestant[] {
   ];
 }
 
-function exported({ images, archive, packing }: ExportInput): Contestant[] {
+/** `differs` says how the work is not the same as ours. */
+function packed({ images, archive, packing }: ExportInput, differs: string): Contestant[] {
   if (packing.compression === 'none' || !nameable(images)) return [];
   const level = packing.explicit ? ['--dest-compress-level', String(packing.level)] : [];
   const how = ['--dest-compress-format', packing.compression, ...level];
@@ -51,8 +53,7 @@ function exported({ images, archive, packing }: ExportInput): Contestant[] {
       tool: TOOL,
       threads: null,
       differs:
-        `reads a finished archive${packing.explicit ? '' : ', packs at its own level'}${oneByOne(images)}; ` +
-        'layermill makes each tar from the tree in the store and checks its DiffID',
+        `reads a finished archive${packing.explicit ? '' : ', packs at its own level'}${oneByOne(images)}` + differs,
       commands: (run) =>
         images.map((image, index) => ({
           args: [
