@@ -45,7 +45,7 @@ describe('the grid', () => {
   });
 
   it.each([
-    { scenario: 'copy' },
+    { scenario: 'verify' },
     { scenario: '' },
     { threads: '0' },
     { threads: '1,two' },

@@ -1,45 +1,27 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { BlobCache } from '../../cache/blob-cache.ts';
-import { PACKING_NAMES, profileFor } from '../../compression/codecs.ts';
-import type { PackingName } from '../../compression/codec.ts';
+import { PACKING_NAMES } from '../../compression/codecs.ts';
 import { defaultCacheDirectory } from '../../config/defaults.ts';
 import { parseSettings } from '../../config/schema.ts';
-import { EQUALITIES, type Equality } from '../../coordinator/copy/equality.ts';
-import type { CopiedImage, CopyJob, CopyResult } from '../../coordinator/jobs/copy.ts';
+import { EQUALITIES } from '../../coordinator/copy/equality.ts';
+import { storeSource } from '../../coordinator/copy/store-source.ts';
+import type { CopiedImage, CopyResult } from '../../coordinator/jobs/copy.ts';
 import type { Pipeline } from '../../engine.ts';
 import { engineError } from '../../errors/kinds.ts';
+import { asEngineError } from '../../errors/wire.ts';
 import type { FormatContext } from '../../formats/context.ts';
-import { askedName } from '../../formats/names.ts';
 import { openSink, openSource, parseLocation } from '../../formats/transports.ts';
-import type { Platform } from '../../image/image-source.ts';
-import type { ManifestFormat } from '../../image/media-types.ts';
-import { parsePlatform } from '../../image/platform.ts';
+import type { ImageSource } from '../../image/image-source.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
-import { asEngineError } from '../../errors/wire.ts';
+import { checkCopyOptions, type CopyOptions } from '../copy-options.ts';
 import { combineExitCodes, EXIT, type ExitCode, type Stage } from '../exit-codes.ts';
+import { bareId } from '../lookup.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { runTracked } from '../tracked-work.ts';
 import { examples, type Verb } from '../verb.ts';
-
-interface Options {
-  platform?: string[];
-  preserveDigests?: boolean;
-  allow?: Equality;
-  format?: 'oci' | 'docker' | 'v2s2';
-  destCompressFormat?: PackingName;
-  destCompressLevel?: string;
-  destForceCompressFormat?: boolean;
-  reproducible?: boolean;
-  additionalTag?: string[];
-  digestfile?: string;
-  dryRun?: boolean;
-  legacy?: boolean;
-  cache?: string;
-  cacheSize?: string;
-}
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
@@ -62,11 +44,17 @@ export const verb: Verb = {
       .option('--cache-size <bytes>', 'what may stay there (default: 20GB)')
       .addHelpText('after', OUTRO),
 
-  run: async (session, operands, options: Options) => {
+  run: async (session, operands, options: CopyOptions) => {
     const { sources, destination } = ends(operands);
-    const checked = checkOptions(session, options);
-    const pipeline = await session.pipeline();
+    const checked = checkCopyOptions(options, session.settings.compression);
+    if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options);
+    const store = sources.some((source) => source.startsWith(STORE)) ? await session.engine() : null;
+    const pipeline = store ?? (await session.pipeline());
     const context: FormatContext = { ...pipeline.formats, signal: session.signal };
+    const open = async (location: string, signal: AbortSignal): Promise<ImageSource> =>
+      store !== null && location.startsWith(STORE)
+        ? storeSource(store, bareId(location.slice(STORE.length)))
+        : openSource(location, { ...context, signal });
     const sink = await openSink(destination, context, { legacy: options.legacy, format: checked.format });
     const codes: ExitCode[] = [];
     const digests: string[] = [];
@@ -75,10 +63,7 @@ export const verb: Verb = {
     await runTracked(session, pipeline, destination, {
       type: 'copy',
       ...checked,
-      sources: sources.map((location) => ({
-        location,
-        open: (signal) => openSource(location, { ...context, signal }),
-      })),
+      sources: sources.map((location) => ({ location, open: (signal) => open(location, signal) })),
       sink,
       cache: openCache(session, pipeline, options),
       onImage: (result) => {
@@ -113,6 +98,43 @@ ${examples(
   ],
 )}`;
 
+/** An image of the store; the store's own are the only images that are reached through it. */
+const STORE = 'store:';
+
+/** Options that say how an image is written; the store keeps images in its own way. */
+const ABOUT_WRITING = [
+  'destCompressFormat',
+  'format',
+  'legacy',
+  'additionalTag',
+  'digestfile',
+  'allow',
+  'dryRun',
+] as const;
+
+/** Into the store is an import, and from there to there another name. */
+async function intoStore(
+  session: Session,
+  sources: readonly string[],
+  destination: string,
+  options: CopyOptions,
+): Promise<ExitCode> {
+  const given = ABOUT_WRITING.find((name) => options[name] !== undefined);
+  if (given !== undefined) {
+    const argument = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw engineError('INVALID_ARGUMENT', `${argument} means nothing for the store; leave it away`, { argument });
+  }
+  const name = destination.slice(STORE.length);
+  const [first] = sources;
+  if (sources.length === 1 && first!.startsWith(STORE)) {
+    const { verb: tag } = await import('./tag.ts');
+    return tag.run(session, [first!.slice(STORE.length), name], { force: true, platform: options.platform?.[0] });
+  }
+  const { verb: imports } = await import('./import.ts');
+  const named = name === '' ? {} : { name };
+  return imports.run(session, sources, { ...named, clobber: true, platform: options.platform?.[0] });
+}
+
 /** The last operand is where images go. */
 function ends(operands: readonly string[]): { sources: readonly string[]; destination: string } {
   if (operands.length < 2) {
@@ -125,54 +147,7 @@ function ends(operands: readonly string[]): { sources: readonly string[]; destin
   return { sources, destination: operands.at(-1)! };
 }
 
-type Checked = Pick<
-  CopyJob,
-  | 'platforms'
-  | 'preserveDigests'
-  | 'allow'
-  | 'compression'
-  | 'level'
-  | 'repack'
-  | 'reproducible'
-  | 'additionalNames'
-  | 'dryRun'
-> & { format: ManifestFormat | undefined };
-
-function checkOptions(session: Session, options: Options): Checked {
-  const compression = options.destCompressFormat;
-  const level = options.destCompressLevel === undefined ? undefined : wholeNumber(options.destCompressLevel);
-  if (compression === undefined && (level !== undefined || options.destForceCompressFormat === true)) {
-    const argument = level === undefined ? '--dest-force-compress-format' : '--dest-compress-level';
-    throw engineError('INVALID_ARGUMENT', `${argument} needs --dest-compress-format`, { argument });
-  }
-  const { reproducible = session.settings.compression.reproducible } = options;
-  // Refused before anything is opened.
-  if (compression !== undefined) profileFor({ compression, level, reproducible });
-  return {
-    platforms: options.platform === undefined ? undefined : platformsOf(options.platform),
-    preserveDigests: options.preserveDigests,
-    allow: options.allow,
-    format: options.format === 'v2s2' ? 'docker' : options.format,
-    compression,
-    level,
-    repack: options.destForceCompressFormat,
-    reproducible: options.reproducible,
-    additionalNames: options.additionalTag?.map(askedName),
-    dryRun: options.dryRun,
-  };
-}
-
-function platformsOf(given: readonly string[]): Platform[] {
-  return given.flatMap((text) => text.split(',')).map(parsePlatform);
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,2}$/.test(text)) return Number(text);
-  const message = `--dest-compress-level must be a whole number, not ${JSON.stringify(text)}`;
-  throw engineError('INVALID_ARGUMENT', message, { argument: '--dest-compress-level', value: text });
-}
-
-function openCache(session: Session, { pool }: Pipeline, { cache, cacheSize }: Options): BlobCache | null {
+function openCache(session: Session, { pool }: Pipeline, { cache, cacheSize }: CopyOptions): BlobCache | null {
   const { cache: settings } = session.settings;
   const given = parseSettings(cacheSize === undefined ? {} : { cache: { bytes: cacheSize } }, {
     label: () => '--cache-size',
