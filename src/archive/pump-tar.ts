@@ -4,6 +4,7 @@ import { detectCompression, DETECT_BYTES } from '../compression/detect.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import { type FileState, readBlob } from '../streams/read-blob.ts';
 import type { System } from '../system/system.ts';
+import { writeSplitTar } from './assemble-split.ts';
 import { writeTreeChanges, writeDirectory, writeLayerChanges } from './changeset.ts';
 import { expansionLimits, type LayerLimits } from './limits.ts';
 import { openRebuilder } from './rebuild.ts';
@@ -43,6 +44,9 @@ export function pumpTar(system: System, source: TarSource, sink: ByteSink, optio
       }
       break;
     }
+    case 'tar-split':
+      writeSplitTar(system, source, options.limits, ticking(sink, options));
+      break;
     case 'changes':
       writeLayerChanges(system, source.mount, ticking(sink, options), options);
       break;

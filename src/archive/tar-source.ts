@@ -7,6 +7,8 @@ export type TarSource =
   | { from: 'blob'; blob: BlobRef }
   /** A registered layer: its record and payload in `meta`, the bodies in the tree `dir`; gives the first bytes back exactly. */
   | { from: 'record'; meta: string; dir: string }
+  /** A layer of a container engine: what tar-split kept of its tar, and the directories that its files may be in. */
+  | { from: 'tar-split'; split: string; trees: string[] }
   /** What a layer changes against the layers below it. */
   | { from: 'changes'; mount: LayerMount }
   /** What the whole file system `dir` changes against the layers of `parent` (null: everything in it). */

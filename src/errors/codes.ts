@@ -57,6 +57,7 @@ export interface ErrorDetails {
   MANIFEST_NOT_PRESERVED: { name: string; reason: string };
   CHANGE_NOT_ALLOWED: { name: string; change: string; allowed: string };
   RESULTS_DIFFER: { what: string; expected: string; actual: string };
+  LAYER_FILE_DAMAGED: { entry: string };
 
   // Archive: the bytes of a layer, an archive or an image's JSON are malformed
   TAR_INVALID: { offset: number; entry?: string };
@@ -75,6 +76,7 @@ export interface ErrorDetails {
   BLOB_MISSING: { digest: string };
   CHANGES_UNREPRESENTABLE: { path: string };
   SOURCE_CHANGED: { path: string };
+  TAR_SPLIT_INVALID: { path: string; line: number };
 
   // Driver
   DRIVER_UNKNOWN: { driver: string; known: string[] };
@@ -143,6 +145,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   MANIFEST_NOT_PRESERVED: 'Integrity',
   CHANGE_NOT_ALLOWED: 'Integrity',
   RESULTS_DIFFER: 'Integrity',
+  LAYER_FILE_DAMAGED: 'Integrity',
   TAR_INVALID: 'Archive',
   TAR_TRUNCATED: 'Archive',
   ENTRY_OUTSIDE_ROOT: 'Archive',
@@ -159,6 +162,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   BLOB_MISSING: 'Archive',
   CHANGES_UNREPRESENTABLE: 'Archive',
   SOURCE_CHANGED: 'Archive',
+  TAR_SPLIT_INVALID: 'Archive',
   DRIVER_UNKNOWN: 'Driver',
   DRIVER_FAILED: 'Driver',
   DRIVER_MOUNT_UNAVAILABLE: 'Driver',
