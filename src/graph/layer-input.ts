@@ -68,10 +68,15 @@ async function spooled(
   return { path };
 }
 
-async function obtained(input: PendingBlob, { path, share }: LayerSpool, { signal }: WorkOptions): Promise<BlobRef> {
+async function obtained(
+  input: PendingBlob,
+  { path, share }: LayerSpool,
+  { signal, onWarning }: WorkOptions,
+): Promise<BlobRef> {
   const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
   if (input.size !== undefined) await room(input.size);
-  return input.obtain(join(path, 'obtained'), input.size === undefined ? { signal, room } : { signal });
+  const options = input.size === undefined ? { signal, onWarning, room } : { signal, onWarning };
+  return input.obtain(join(path, 'obtained'), options);
 }
 
 async function prepareBlob(

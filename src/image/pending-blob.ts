@@ -21,6 +21,8 @@ export interface ObtainOptions {
   onProgress?: ((bytes: number) => void) | undefined;
   /** Waits until that many bytes more may be written; not asked for bytes whose `size` was known. */
   room?: ((bytes: number) => Promise<void>) | undefined;
+  /** Told of what did not stop it: a layer that could only be rebuilt, a file that was left out. */
+  onWarning?: ((warning: { code: string; message: string; entry?: string }) => void) | undefined;
 }
 
 export function isPending(blob: object): blob is PendingBlob {
