@@ -1,4 +1,3 @@
-import { engineError } from '../../errors/kinds.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
 import { familiarReference } from '../../identity/reference.ts';
 import { isImageId, validateImageId } from '../../identity/image-id.ts';
@@ -11,8 +10,7 @@ import type { FormatContext } from '../context.ts';
 import { memberInvalid, type Members } from '../members.ts';
 import { taggedName } from '../names.ts';
 import type { Selection } from '../selection.ts';
-
-const CIRCLE = 'its parents go round in a circle';
+import { chainInvalid, chainOf, type Family, headsOf, straysOf } from '../v1-family.ts';
 
 /** An archive of Docker before 1.10: a directory `<id>/{json,layer.tar}` for each v1 image, and `repositories`. */
 export function isLegacyArchive(members: Members): boolean {
@@ -31,7 +29,7 @@ export async function* readLegacyImages(
   const ids = imageDirectories(archive.members);
   const tags = await readTags(archive, context);
   const family = await readFamily(archive, ids, context);
-  const wanted = choose(family.parents, tags, selection);
+  const wanted = choose(family, tags, selection);
   for (const [ref, id, names] of wanted) {
     try {
       yield await readImage(archive, { ref, id, names: names.map(taggedName) }, family, context);
@@ -39,18 +37,12 @@ export async function* readLegacyImages(
       yield brokenImage(ref, error);
     }
   }
-  if (selection === null) yield* strays(family, wanted);
-}
-
-/** What no image leads to and is broken itself, or hangs in a circle: it has children, and no head above it. */
-function* strays({ parents, broken }: Family, wanted: Wanted): Generator<SourceItem> {
-  const reached = new Set<string>();
-  for (const [, head] of wanted) {
-    for (let id: string | null = head; id !== null && !reached.has(id); id = parents.get(id) ?? null) reached.add(id);
-  }
-  for (const [id, error] of broken) if (!reached.has(id)) yield { kind: 'broken', ref: id, error };
-  for (const id of parents.keys()) {
-    if (!reached.has(id)) yield { kind: 'broken', ref: id, error: chainInvalid(id, CIRCLE) };
+  if (selection !== null) return;
+  for (const [ref, error] of straysOf(
+    family,
+    wanted.map(([, id]) => id),
+  )) {
+    yield { kind: 'broken', ref, error };
   }
 }
 
@@ -78,12 +70,6 @@ async function readTags(archive: ArchiveFile, context: FormatContext): Promise<M
   return namesOf;
 }
 
-/** Each id's parent, and what is wrong with those whose JSON cannot be used. */
-interface Family {
-  parents: Map<string, string | null>;
-  broken: Map<string, EngineError>;
-}
-
 async function readFamily(archive: ArchiveFile, ids: string[], context: FormatContext): Promise<Family> {
   const parents = new Map<string, string | null>();
   const broken = new Map<string, EngineError>();
@@ -109,9 +95,8 @@ async function readJson(archive: ArchiveFile, id: string): Promise<Buffer> {
 /** The images to read: what they are called in messages, their id, and their names as written. */
 type Wanted = [ref: string, id: string, names: string[]][];
 
-function choose(parents: Family['parents'], tags: Map<string, string[]>, selection: Selection | null): Wanted {
-  const isParent = new Set(parents.values());
-  const heads = [...parents.keys()].filter((id) => !isParent.has(id) && !tags.has(id));
+function choose(family: Family, tags: Map<string, string[]>, selection: Selection | null): Wanted {
+  const heads = headsOf(family).filter((id) => !tags.has(id));
   const all: Wanted = [
     ...[...tags].map(([id, names]): Wanted[number] => [familiarReference(names[0]!), id, names]),
     ...heads.map((id): Wanted[number] => [id, id, []]),
@@ -127,26 +112,15 @@ function choose(parents: Family['parents'], tags: Map<string, string[]>, selecti
 async function readImage(
   archive: ArchiveFile,
   image: { ref: string; id: string; names: string[] },
-  { parents, broken }: Family,
+  family: Family,
   context: FormatContext,
 ): Promise<LegacyImage> {
   const limit = (context.documents ?? DEFAULT_DOCUMENT_LIMITS).layers;
   const chain: LegacyLayer[] = [];
-  const seen = new Set<string>();
-  for (let id: string | null = image.id; id !== null; id = parents.get(id) ?? null) {
-    if (seen.has(id)) throw chainInvalid(id, CIRCLE);
-    seen.add(id);
-    if (broken.has(id)) throw broken.get(id)!;
-    if (!parents.has(id)) throw chainInvalid(id, 'it is named as an image or a parent, but is not in the archive');
-    if (seen.size > limit) {
-      throw engineError('LIMIT_EXCEEDED', `the image has more than ${limit} layers`, {
-        limit: 'layers',
-        allowed: limit,
-      });
-    }
-    chain.push(await readLayer(archive, id, parents.get(id) ?? null));
+  for (const id of chainOf(family, image.id, limit)) {
+    chain.push(await readLayer(archive, id, family.parents.get(id) ?? null));
   }
-  return { kind: 'legacy', ref: image.ref, names: image.names, chain: chain.reverse(), warnings: [] };
+  return { kind: 'legacy', ref: image.ref, names: image.names, chain, warnings: [] };
 }
 
 async function readLayer(archive: ArchiveFile, id: string, parent: string | null): Promise<LegacyLayer> {
@@ -154,11 +128,4 @@ async function readLayer(archive: ArchiveFile, id: string, parent: string | null
   const member = archive.members.file(name);
   if (member === undefined) throw memberInvalid(name, 'it is missing');
   return { id, parent, json: await readJson(archive, id), layer: archive.blob(member) };
-}
-
-function chainInvalid(id: string, problem: string): EngineError {
-  const shown = id.slice(0, 200);
-  return engineError('CHAIN_INVALID', `the image ${JSON.stringify(shown)} of the archive is not usable: ${problem}`, {
-    id: shown,
-  });
 }
