@@ -5,7 +5,8 @@ import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
 import type { Digest } from '../identity/digest.ts';
 import { validateImageId } from '../identity/image-id.ts';
-import { decodeImageJson, decodeLayerSize, decodeParentId, type V1Image } from '../image/v1-compat.ts';
+import { decodeImageJson, decodeLayerSize, type V1Image } from '../image/v1-compat.ts';
+import { decodeStoredV1 } from '../image/v1-parent.ts';
 import { removeTree } from '../archive/remove-tree.ts';
 import { writeFileAtomic } from '../streams/atomic-file.ts';
 import { type HeldLock, tryLockExisting } from '../streams/lock-file.ts';
@@ -146,17 +147,14 @@ export class ImageStore {
   }
 
   #describe(id: string): { image: Image; inJson: boolean } {
-    const raw = this.#read(id, JSON_FILE);
-    // From 1.8.3 on Docker may leave the id out, and says the parent in other places.
-    const { id: said, parent: saidParent, ...image } = decodeImageJson(raw);
+    const realParent = (): string | null => readText(join(this.imageRoot(id), PARENT_FILE));
+    const { id: said, parentInJson, ...image } = decodeStoredV1(this.#read(id, JSON_FILE), realParent);
     if (said !== id && said !== '') {
       const shown = JSON.stringify(said.slice(0, 100));
       throw engineError('CHAIN_INVALID', `the image stored at ${id} says it is ${shown}`, { id });
     }
-    const derived = saidParent === '' || said === '' ? decodeParentId(raw) : null;
-    const parent = derived === null ? saidParent : this.#laterParent(id, derived, saidParent);
-    if (parent !== '') validateImageId(parent);
-    return { image: { id, parent, ...image }, inJson: derived === null };
+    if (image.parent !== '') validateImageId(image.parent);
+    return { image: { id, ...image }, inJson: parentInJson };
   }
 
   #read(id: string, file: string): Buffer {
@@ -166,12 +164,6 @@ export class ImageStore {
       if (errnoOf(error) !== 'ENOENT') throw error;
       throw engineError('IMAGE_NOT_FOUND', `no such image: ${id}`, { name: id }, error);
     }
-  }
-
-  /** Where the JSON has a parent derived from content, a file beside it tells the real one if that differs. */
-  #laterParent(id: string, derived: string, said: string): string {
-    const real = readText(join(this.imageRoot(id), PARENT_FILE))?.trim() ?? '';
-    return real !== '' ? real : said !== '' ? said : derived;
   }
 
   #size(id: string): number {
