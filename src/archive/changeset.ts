@@ -3,11 +3,11 @@ import { hasCode } from '../errors/kinds.ts';
 import type { Bytes, System } from '../system/system.ts';
 import { byName, type Change, isSocket, listChanges } from './changes.ts';
 import { depthFirst } from './depth-first.ts';
-import type { LayerMount } from './layer-mount.ts';
+import { type LayerMount, wholeTree } from './layer-mount.ts';
 import { type MergedTree, openTree, type TreeDir, type TreeEntry } from './merged-tree.ts';
 import { listOverlayChanges } from './overlay-changes.ts';
 import { shownName } from './shown-name.ts';
-import { WHITEOUT_PREFIX } from './whiteouts.ts';
+import { isAufsOwn, WHITEOUT_PREFIX } from './whiteouts.ts';
 import { writeChanges } from './write-changes.ts';
 
 export interface ChangesetOptions {
@@ -23,22 +23,22 @@ export function writeLayerChanges(system: System, mount: LayerMount, sink: ByteS
   writeChanges(system, opened.tree, opened.changes(ticking(options)), sink);
 }
 
-/** Writes what the file system `dir` changes against the layers of `parent`; with null, all of it. */
-export function writeTreeChanges(
+/** Writes what the layers of `mount` together change against those of `parent`; with null, all that they show. */
+export function writeMountChanges(
   system: System,
-  dir: string,
+  mount: LayerMount,
   parent: LayerMount | null,
   sink: ByteSink,
   options: ChangesetOptions,
 ): void {
-  using newer = plainTree(system, dir);
+  using newer = openTree(system, mount);
   using older = parent === null ? null : openTree(system, parent);
   writeChanges(system, newer, listChanges(system, newer, older, ticking(options)), sink);
 }
 
 /**
- * Writes a directory that is itself a changeset: everything in it, its `.wh.` files as the whiteouts that they are. What
- * this user may not read is left out with a warning.
+ * Writes a directory that is itself a changeset: everything in it, its `.wh.` files as the whiteouts that they are; what
+ * aufs keeps for itself in a branch is no part of it. What this user may not read is left out with a warning.
  */
 export function writeDirectory(system: System, dir: string, sink: ByteSink, options: ChangesetOptions): void {
   using tree = plainTree(system, dir);
@@ -97,7 +97,7 @@ function openLayer(system: System, mount: LayerMount): OpenLayer {
 }
 
 function plainTree(system: System, dir: string): MergedTree {
-  return openTree(system, { style: 'full', dir, lowers: [] });
+  return openTree(system, wholeTree(dir));
 }
 
 function ticking(options: ChangesetOptions): () => void {
@@ -111,7 +111,9 @@ function* everything(tree: MergedTree, onUnreadable: (path: Bytes) => void): Gen
 
 /** Whiteouts first, so that no reader removes what it has just made. */
 function changesIn(tree: MergedTree, dir: TreeDir, onUnreadable: (path: Bytes) => void): Change[] {
-  const entries = byName(readable(tree, dir, onUnreadable)).filter(([, entry]) => !isSocket(entry));
+  const entries = byName(readable(tree, dir, onUnreadable)).filter(
+    ([, entry]) => !isSocket(entry) && !isAufsOwn(entry.path),
+  );
   const isWhiteout = ([name]: [Bytes, TreeEntry]): boolean => name.startsWith(WHITEOUT_PREFIX);
   const ordered = [...entries.filter(isWhiteout), ...entries.filter((named) => !isWhiteout(named))];
   return ordered.map(([, entry]) => ({ path: entry.path, kind: 'add', entry }));

@@ -9,3 +9,8 @@ export interface LayerMount {
   dir: string;
   lowers: string[];
 }
+
+/** A directory that is a whole file tree by itself. */
+export function wholeTree(dir: string): LayerMount {
+  return { style: 'full', dir, lowers: [] };
+}

@@ -5,7 +5,8 @@ import type { BlobRef } from '../streams/blob-ref.ts';
 import { type FileState, readBlob } from '../streams/read-blob.ts';
 import type { System } from '../system/system.ts';
 import { writeSplitTar } from './assemble-split.ts';
-import { writeTreeChanges, writeDirectory, writeLayerChanges } from './changeset.ts';
+import { writeDirectory, writeLayerChanges, writeMountChanges } from './changeset.ts';
+import { wholeTree } from './layer-mount.ts';
 import { expansionLimits, type LayerLimits } from './limits.ts';
 import { openRebuilder } from './rebuild.ts';
 import type { TarSource } from './tar-source.ts';
@@ -51,7 +52,10 @@ export function pumpTar(system: System, source: TarSource, sink: ByteSink, optio
       writeLayerChanges(system, source.mount, ticking(sink, options), options);
       break;
     case 'tree':
-      writeTreeChanges(system, source.dir, source.parent, ticking(sink, options), options);
+      writeMountChanges(system, wholeTree(source.dir), source.parent, ticking(sink, options), options);
+      break;
+    case 'mounts':
+      writeMountChanges(system, source.mount, source.parent, ticking(sink, options), options);
       break;
     case 'directory':
       writeDirectory(system, source.dir, ticking(sink, options), options);

@@ -13,6 +13,8 @@ export type TarSource =
   | { from: 'changes'; mount: LayerMount }
   /** What the whole file system `dir` changes against the layers of `parent` (null: everything in it). */
   | { from: 'tree'; dir: string; parent: LayerMount | null }
+  /** What a stack of layers shows together changes against another one. */
+  | { from: 'mounts'; mount: LayerMount; parent: LayerMount }
   /** A directory that is itself a changeset: whiteouts in it are `.wh.` files. */
   | { from: 'directory'; dir: string }
   /** A layer without entries: 1,024 zero bytes. */

@@ -31,12 +31,17 @@ export function classifyName(path: Bytes): ClassifiedName {
   const slash = path.lastIndexOf('/');
   const dir = slash < 0 ? '' : path.slice(0, slash);
   const base = slash < 0 ? path : path.slice(slash + 1);
-  if (path.startsWith(AUFS_PREFIX) && path !== OPAQUE_MARKER) return { kind: 'aufs', dir, base };
+  if (isAufsOwn(path)) return { kind: 'aufs', dir, base };
   if (!base.startsWith(WHITEOUT_PREFIX)) return { kind: 'plain', dir, base };
   if (base === OPAQUE_MARKER) return { kind: 'opaque', dir, base: '' };
   const hidden = base.slice(WHITEOUT_PREFIX.length);
   if (hidden === '' || hidden === '.' || hidden === '..') throw invalidWhiteout(path);
   return { kind: 'whiteout', dir, base: hidden };
+}
+
+/** True for what aufs keeps for itself at the root of a branch, and for everything in it. */
+export function isAufsOwn(path: Bytes): boolean {
+  return path.startsWith(AUFS_PREFIX) && path !== OPAQUE_MARKER;
 }
 
 function invalidWhiteout(path: Bytes): Error {

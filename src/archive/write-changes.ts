@@ -63,7 +63,8 @@ export function writeChanges(
 
   function writeEntry(entry: TreeEntry): void {
     const { stat, path } = entry;
-    const several = stat.nlink > 1 && entry.content === null;
+    // In a branch of aufs all whiteouts are names of one file.
+    const several = stat.nlink > 1 && entry.content === null && !isWhiteout(path);
     const first = several ? firstNames.get(stat.inode) : undefined;
     const written = first === undefined ? describe(system, tree, entry) : linkTo(first, entry);
     if (written.size === 0) output.header(written);
@@ -89,6 +90,10 @@ export function writeChanges(
     }
     return true;
   }
+}
+
+function isWhiteout(path: Bytes): boolean {
+  return splitPath(path).base.startsWith(WHITEOUT_PREFIX);
 }
 
 function describe(system: System, tree: MergedTree, entry: TreeEntry): WrittenEntry {

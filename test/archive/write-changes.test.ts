@@ -14,7 +14,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, listChanges } from '../../src/archive/changes.ts';
-import { layerSize, writeDirectory, writeLayerChanges, writeTreeChanges } from '../../src/archive/changeset.ts';
+import { wholeTree } from '../../src/archive/layer-mount.ts';
+import { layerSize, writeDirectory, writeLayerChanges, writeMountChanges } from '../../src/archive/changeset.ts';
 import { openTree } from '../../src/archive/merged-tree.ts';
 import { TarOutput } from '../../src/archive/tar-output.ts';
 import { writeChanges } from '../../src/archive/write-changes.ts';
@@ -51,7 +52,7 @@ function collected(write: (sink: (chunk: Buffer) => void) => void): Buffer {
 
 const ofTree = (newer: string, older: string | null, calls: System = system): Buffer =>
   collected((sink) =>
-    writeTreeChanges(calls, newer, older === null ? null : { style: 'full', dir: older, lowers: [] }, sink, options),
+    writeMountChanges(calls, wholeTree(newer), older === null ? null : wholeTree(older), sink, options),
   );
 
 const ofDirectory = (dir: string, calls: System = system): Buffer =>
@@ -334,7 +335,7 @@ it('a tick may stop it, also while nothing changes', () => {
       throw new Error('stopped');
     },
   };
-  const write = (): void => writeTreeChanges(system, tree, { style: 'full', dir: tree, lowers: [] }, () => {}, stop);
+  const write = (): void => writeMountChanges(system, wholeTree(tree), wholeTree(tree), () => {}, stop);
   expect(write).toThrow('stopped');
   expect(looks).toBe(1);
 });
@@ -432,7 +433,7 @@ describe('the changes between two trees, applied to the older, make the newer', 
       const base = lab.apply(ofTree(older, null));
       const top = lab.apply(ofTree(newer, older));
       const stack = { style: 'overlay' as const, dir: top.dir, lowers: [base.dir] };
-      const rest = readTar(collected((sink) => writeTreeChanges(system, newer, stack, sink, options))).map(
+      const rest = readTar(collected((sink) => writeMountChanges(system, wholeTree(newer), stack, sink, options))).map(
         ({ name }) => name,
       );
       expect(rest).toEqual([]);
