@@ -1,21 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeImageJson } from '../src/image/v1-compat.ts';
 import { StreamFormatter } from '../src/reporting/stream-formatter.ts';
 import { PassThrough } from 'node:stream';
+import { GOLDEN, goldenMissing, listedAsGolden, unpackGoldenRoot } from './support/golden-root.ts';
 import { listTree } from './support/layer-lab.ts';
 import { openTestStore, type TestStore } from './support/test-store.ts';
 
-/** What the graph package of Docker 0.11.1 itself wrote and answered. */
-const GOLDEN = join(import.meta.dirname, '../../shared/golden/docker-0.11');
-const present = existsSync(GOLDEN);
-const isRoot = process.geteuid?.() === 0;
-if (!present) console.log('skipped: the data that Docker 0.11.1 wrote is not here');
-if (present && !isRoot) console.log('skipped in part: unpacking a data directory with its owners needs root');
+const reason = goldenMissing();
+if (reason !== null) console.log(`skipped: ${reason}`);
 
 /**
  * Where we answer other than the original, and why.
@@ -25,16 +20,14 @@ if (present && !isRoot) console.log('skipped in part: unpacking a data directory
  * - the header of a hard link: the original gave its mode to the file that both names share; a link changes nothing here.
  * - errors say more than the original's, and are told apart by code.
  */
-describe.runIf(present && isRoot)('a data directory of Docker 0.11', () => {
+describe.runIf(reason === null)('a data directory of Docker 0.11', () => {
   let root: string;
   let store: TestStore;
   let ids: string[];
   let transcript: string;
 
   beforeAll(async () => {
-    root = mkdtempSync(join(tmpdir(), 'layermill-golden-'));
-    execFileSync('tar', ['-xf', join(GOLDEN, 'docker-root-vfs.tar'), '--numeric-owner', '--xattrs', '-C', root]);
-    ids = readFileSync(join(GOLDEN, 'ids'), 'utf8').trim().split('\n');
+    ({ root, ids } = unpackGoldenRoot());
     transcript = readFileSync(join(GOLDEN, 'transcript.txt'), 'utf8');
     store = await openTestStore('vfs', { root, readOnly: true });
   });
@@ -95,16 +88,7 @@ describe.runIf(present && isRoot)('a data directory of Docker 0.11', () => {
     [2, 'side'],
   ])('the archive of layer %i lists what the original gave back', async (index, name) => {
     await using archive = await store.graph.tempLayerArchive(ids[index]!, 'none');
-    const list = (path: string): string[] =>
-      execFileSync('tar', ['-tvf', path, '--numeric-owner', '--utc', '--full-time'], { encoding: 'utf8' })
-        .trim()
-        .split('\n')
-        .filter((line) => !line.endsWith(' ./'))
-        // The original gave whiteouts the time of the day, and wrote further names of a file as copies of it.
-        .map((line) => (line.includes('.wh.') ? line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/, 'TIME') : line))
-        .map((line) => line.replace(/^h(.*) link to .*/, '-$1').replace(/\s+\d+ (?=TIME|\d{4}-)/, ' '))
-        .sort();
-    expect(list(archive.path)).toEqual(list(join(GOLDEN, `temp-${name}.tar`)));
+    expect(listedAsGolden(archive.path)).toEqual(listedAsGolden(join(GOLDEN, `temp-${name}.tar`)));
   });
 
   test('the progress of an archive is told as the original told it', async () => {
@@ -124,11 +108,9 @@ const timesOf = (root: string, id: string): string[] =>
   );
 const linkChangesNothing = (line: string): string => line.replace(/^file bin\/hard 0644/, 'file bin/hard 0755');
 
-describe.runIf(present && isRoot)('the same inputs registered here', () => {
+describe.runIf(reason === null)('the same inputs registered here', () => {
   test('write the same files and the same tree', async () => {
-    const ids = readFileSync(join(GOLDEN, 'ids'), 'utf8').trim().split('\n');
-    const theirs = mkdtempSync(join(tmpdir(), 'layermill-golden-'));
-    execFileSync('tar', ['-xf', join(GOLDEN, 'docker-root-vfs.tar'), '--numeric-owner', '--xattrs', '-C', theirs]);
+    const { root: theirs, ids } = unpackGoldenRoot();
     try {
       await using store = await openTestStore('vfs');
       for (const [index, name] of ['base', 'child', 'side'].entries()) {

@@ -83,6 +83,7 @@ export interface ErrorDetails {
   DRIVER_FAILED: { driver: string; operation: string; id?: string };
   DRIVER_MOUNT_UNAVAILABLE: { driver: string; id: string };
   LAYER_NOT_FOUND: { driver: string; id: string };
+  LAYER_NOT_MOUNTED: { driver: string; id: string; commands: string[] };
 
   // Remote
   REMOTE_FAILED: { host: string; status?: number };
@@ -167,6 +168,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DRIVER_FAILED: 'Driver',
   DRIVER_MOUNT_UNAVAILABLE: 'Driver',
   LAYER_NOT_FOUND: 'Driver',
+  LAYER_NOT_MOUNTED: 'Driver',
   REMOTE_FAILED: 'Remote',
   LIMIT_EXCEEDED: 'Resource',
   NO_SPACE: 'Resource',

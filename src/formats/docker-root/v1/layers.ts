@@ -1,0 +1,65 @@
+import type { TarSource } from '../../../archive/tar-source.ts';
+import type { EngineError } from '../../../errors/engine-error.ts';
+import { asEngineError } from '../../../errors/wire.ts';
+import { layerMissing } from './drivers/missing.ts';
+import { aufsDriver, oldestDriver } from './drivers/aufs.ts';
+import { deviceMapperDriver, zfsDriver } from './drivers/mounted.ts';
+import { overlayDriver } from './drivers/overlay.ts';
+import { btrfsDriver, vfsDriver } from './drivers/tree-driver.ts';
+import type { V1Driver } from './drivers/v1-driver.ts';
+import type { RootFiles } from './root-files.ts';
+
+/** Those that can be read from any machine first. */
+const DRIVERS: readonly ((files: RootFiles) => V1Driver)[] = [
+  vfsDriver,
+  aufsDriver,
+  overlayDriver,
+  btrfsDriver,
+  oldestDriver,
+  deviceMapperDriver,
+  zfsDriver,
+];
+
+/** A layer that can be read now, by the driver that has it. */
+export interface FoundLayer {
+  driver: V1Driver;
+  changes: TarSource;
+}
+
+/** The layers of a data directory, whichever drivers it was used with. */
+export class RootLayers {
+  readonly drivers: readonly V1Driver[];
+
+  constructor(files: RootFiles) {
+    this.drivers = DRIVERS.map((open) => open(files));
+  }
+
+  /** The drivers that have a layer. */
+  async havers(id: string): Promise<V1Driver[]> {
+    const has = await Promise.all(this.drivers.map((driver) => driver.has(id)));
+    return this.drivers.filter((_, index) => has[index]);
+  }
+
+  /** Throws LAYER_NOT_FOUND, LAYER_NOT_MOUNTED, ENTRY_OUTSIDE_ROOT, … when no driver can give what the layer changes. */
+  async find(id: string, parent: string | null): Promise<FoundLayer> {
+    return this.#first(id, (driver) => driver.changes(id, parent));
+  }
+
+  /** As `find`, for what a container changed. `init` is there only as long as the container is. */
+  async findContainer(id: string, image: string): Promise<FoundLayer> {
+    const init = `${id}-init`;
+    return this.#first(id, async (driver) => driver.containerChanges(id, (await driver.has(init)) ? init : image));
+  }
+
+  async #first(id: string, changesOf: (driver: V1Driver) => Promise<TarSource>): Promise<FoundLayer> {
+    let problem: EngineError | null = null;
+    for (const driver of await this.havers(id)) {
+      try {
+        return { driver, changes: await changesOf(driver) };
+      } catch (error) {
+        problem ??= asEngineError(error);
+      }
+    }
+    throw problem ?? layerMissing('any', id, `<driver>/…/${id}`);
+  }
+}
