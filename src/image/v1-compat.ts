@@ -3,7 +3,7 @@ import { marshalGo, quoteGo } from '../reporting/go-json.ts';
 import { GoMap } from '../reporting/go-map.ts';
 import { DEFAULT_DOCUMENT_LIMITS } from './document-limits.ts';
 import { parseStrictJson, pickFields, quoted } from './strict-json.ts';
-import { emptyV1Config, V1_CONFIG_FIELDS, type V1Config, v1ConfigStruct } from './v1-config.ts';
+import { emptyV1Config, type FieldKind, V1_CONFIG_FIELDS, type V1Config, v1ConfigStruct } from './v1-config.ts';
 
 /** An image as `graph/<id>/json` of Docker 0.10–1.9 describes it. Empty strings are absent fields. */
 export interface V1Image {
@@ -96,32 +96,37 @@ export function decodeParentId(raw: Buffer): string | null {
 
 /** Decodes a container config; what later versions of Docker added to it is ignored. */
 export function decodeV1Config(value: unknown): V1Config | null {
-  if (value === null || value === undefined) return null;
-  const keys = Object.keys(V1_CONFIG_FIELDS) as (keyof V1Config)[];
-  const fields = pickFields(objectOf(value, 'config'), keys, WHAT);
-  const config = emptyV1Config() as unknown as Record<string, unknown>;
-  for (const key of keys) {
-    const member = fields[key];
-    if (member === null || member === undefined) continue;
-    switch (V1_CONFIG_FIELDS[key]) {
-      case 'string':
-        config[key] = stringOf(member, key);
-        break;
-      case 'int':
-        config[key] = intOf(member, key);
-        break;
-      case 'bool':
-        config[key] = boolOf(member, key);
-        break;
-      case 'list':
-        config[key] = listOf(member, key);
-        break;
-      case 'set':
-        config[key] = Object.keys(objectOf(member, key));
-    }
-  }
-  return config as unknown as V1Config;
+  const fields = decodeFields(value, V1_CONFIG_FIELDS);
+  return fields === null ? null : ({ ...emptyV1Config(), ...fields } as V1Config);
 }
+
+/** The fields of a container config that are set, decoded by their kinds; null for none. Throws JSON_INVALID. */
+export function decodeFields(
+  value: unknown,
+  kinds: Readonly<Record<string, FieldKind>>,
+): Record<string, FieldValue> | null {
+  if (value === null || value === undefined) return null;
+  const fields = pickFields(objectOf(value, 'config'), Object.keys(kinds), WHAT);
+  const decoded: Record<string, FieldValue> = {};
+  for (const [key, kind] of Object.entries(kinds)) {
+    const member = fields[key];
+    if (member !== null && member !== undefined) decoded[key] = DECODERS[kind](member, key);
+  }
+  return decoded;
+}
+
+/** A `map` is a Map, a `set` the list of its keys. */
+export type FieldValue = string | number | boolean | string[] | Map<string, string>;
+
+const DECODERS: { readonly [Kind in FieldKind]: (member: unknown, key: string) => FieldValue } = {
+  string: stringOf,
+  int: intOf,
+  bool: boolOf,
+  list: listOf,
+  set: (member, key) => Object.keys(objectOf(member, key)),
+  map: (member, key) =>
+    new Map(Object.entries(objectOf(member, key)).map(([name, value]) => [name, stringOf(value, name)])),
+};
 
 /** The bytes that Docker 0.11 writes for an image that it made itself. */
 export function encodeImageJson(image: V1Image): Buffer {

@@ -26,8 +26,11 @@ export interface V1Config {
   OnBuild: string[] | null;
 }
 
-/** The kinds of its fields, in the order in which Go writes them. A `set` is a JSON object of empty objects. */
-export const V1_CONFIG_FIELDS: { readonly [Key in keyof V1Config]: 'string' | 'int' | 'bool' | 'list' | 'set' } = {
+/** What a field holds. A `set` is a JSON object of empty objects, a `map` one of strings. */
+export type FieldKind = 'string' | 'int' | 'bool' | 'list' | 'set' | 'map';
+
+/** The kinds of its fields, in the order in which Go writes them. */
+export const V1_CONFIG_FIELDS: { readonly [Key in keyof V1Config]: Exclude<FieldKind, 'map'> } = {
   Hostname: 'string',
   Domainname: 'string',
   User: 'string',

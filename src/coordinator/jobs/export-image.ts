@@ -1,8 +1,8 @@
 import type { Graph } from '../../graph/graph.ts';
 import type { Image, ImageLayer, KeptBlob } from '../../graph/image.ts';
 import { type Digest, sha256Digest } from '../../identity/digest.ts';
-import { configOfV1 } from '../../image/config-of-v1.ts';
 import type { V1Link } from '../../image/image-sink.ts';
+import { modernOfLegacy } from '../../image/modern-of-legacy.ts';
 import { keptBlobs, type KeptManifest, keptManifest } from './kept-manifest.ts';
 import { v1ChainOf } from './v1-chain.ts';
 
@@ -42,16 +42,20 @@ export async function describeForExport(graph: Graph, id: string): Promise<Expor
   };
 }
 
+/** What Docker makes of a v1 image; where its chain stands on a content-addressed image, that one's history comes first. */
 async function madeConfig(
   graph: Graph,
   history: readonly Image[],
   layers: readonly ImageLayer[],
 ): Promise<{ raw: Buffer; digest: Digest }> {
+  const configs = await Promise.all(history.map(({ id }) => graph.configOf(id)));
+  const below = configs.findIndex((config) => config !== null);
+  const own = [...(below < 0 ? history : history.slice(0, below))].reverse();
   const diffIds = new Map(layers.map((layer) => [layer.id, layer.diffId]));
-  const links = history.map(async (image) => ({
-    image,
-    diffId: diffIds.get(image.id) ?? null,
-    config: await graph.configOf(image.id),
-  }));
-  return configOfV1((await Promise.all(links)).reverse());
+  const chain = await Promise.all(own.map(async ({ id }) => ({ json: await graph.rawJson(id) })));
+  return modernOfLegacy(
+    chain,
+    own.map(({ id }) => diffIds.get(id) ?? null),
+    configs[below] ?? null,
+  );
 }
