@@ -37,7 +37,8 @@ const DOORS: Record<string, RegExp> = {
   undici: /^src\/formats\/distribution\//,
   commander: /^src\/cli\//,
   pino: /^src\/reporting\/logger\.ts$/,
-  valibot: /^src\/(config\/schema|image\/[a-z-]+|batch\/plan)\.ts$/,
+  valibot:
+    /^src\/(config\/schema|image\/[a-z-]+|batch\/plan|formats\/distribution\/(small-file|auth-file|credential-helper|registries-conf))\.ts$/,
 };
 
 const IMPORT = /(?:\bfrom|\bimport\s*\(|^import)\s*'([^'\s]+)'/gm;

@@ -53,6 +53,8 @@ const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
   STORE_LOCKED: EXIT.refused,
   STORE_READ_ONLY: EXIT.refused,
   STORE_IN_USE: EXIT.refused,
+  // So does whoever looks after the machine.
+  REGISTRY_BLOCKED: EXIT.refused,
 };
 
 export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {

@@ -26,6 +26,8 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   RESULTS_DIFFER: 'no time counts; --format json has both digests, and the same command with --rounds 1 tries again',
   LIMIT_EXCEEDED:
     'limits of layers can be raised under `limits` in a file given with --config, if you trust this source',
+  REGISTRY_BLOCKED:
+    'whoever looks after this machine blocks it; another registries.conf is given by CONTAINERS_REGISTRIES_CONF',
   DIGEST_MISMATCH: 'the source is damaged or was changed; fetch it again',
   DIFF_ID_MISMATCH: 'the source is damaged or was changed; fetch it again',
   TASK_OUT_OF_MEMORY: 'use fewer --threads, or raise budgets.threadHeapBytes',

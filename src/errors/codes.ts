@@ -24,6 +24,7 @@ export interface ErrorDetails {
   UNSUPPORTED_COMPRESSION: { compression: string };
   UNSUPPORTED_PLATFORM: { platform: string };
   PROGRAM_MISSING: { program: string; package: string };
+  CREDENTIAL_HELPER_FAILED: { helper: string; server: string };
   LIBRARY_UNAVAILABLE: { library: string; package: string; why: 'missing' | 'failed' | 'off' };
   NOT_A_STORE: { root: string };
   STORE_FORMAT_NEWER: { root: string; format: number };
@@ -49,6 +50,7 @@ export interface ErrorDetails {
   STORE_LOCKED: { root: string; holder?: string };
   DRIVERS_AMBIGUOUS: { root: string; drivers: string[] };
   ALREADY_EXISTS: { path: string };
+  REGISTRY_BLOCKED: { host: string; file: string };
 
   // Integrity: bytes are not what they were said to be
   DIGEST_MISMATCH: { what: string; expected: string; actual: string };
@@ -119,6 +121,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   UNSUPPORTED_COMPRESSION: 'InvalidInput',
   UNSUPPORTED_PLATFORM: 'InvalidInput',
   PROGRAM_MISSING: 'InvalidInput',
+  CREDENTIAL_HELPER_FAILED: 'InvalidInput',
   LIBRARY_UNAVAILABLE: 'InvalidInput',
   NOT_A_STORE: 'InvalidInput',
   STORE_FORMAT_NEWER: 'InvalidInput',
@@ -140,6 +143,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   STORE_LOCKED: 'Conflict',
   DRIVERS_AMBIGUOUS: 'Conflict',
   ALREADY_EXISTS: 'Conflict',
+  REGISTRY_BLOCKED: 'Conflict',
   DIGEST_MISMATCH: 'Integrity',
   DIFF_ID_MISMATCH: 'Integrity',
   SIZE_MISMATCH: 'Integrity',

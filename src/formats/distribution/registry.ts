@@ -59,7 +59,7 @@ export interface TransferOptions {
 export interface RegistryOptions {
   /** A file in the form of `auth.json`, instead of those of the search order. */
   authFile?: string | undefined;
-  /** `user:password` or `user` alone, for every registry of this side. */
+  /** `user:password`, for every registry of this side that is named, not for mirrors. */
   creds?: string | undefined;
   /** Speak to registries as nobody, whatever files say. */
   noCreds?: boolean | undefined;
