@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LayerLimits } from '../archive/limits.ts';
 import type { DocumentLimits } from '../image/document-limits.ts';
+import type { Platform } from '../image/image-source.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
 import type { Registries } from './distribution/registry.ts';
@@ -17,6 +18,8 @@ export interface FormatContext {
   spool?: SpoolBudget | undefined;
   documents?: DocumentLimits | undefined;
   signal?: AbortSignal | undefined;
+  /** Only these members of indexes are read; all of them by default. */
+  platforms?: readonly Platform[] | undefined;
   /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
   registries?: Registries | undefined;
   /** Where `-` is read from and written to; the process's own by default. */

@@ -5,13 +5,15 @@ import { isIndexType, isManifestType } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { type ArchiveFile, notAnImage, openArchive } from '../archive-file.ts';
 import { brokenImage } from '../broken.ts';
+import type { ImageContent } from '../content.ts';
 import type { FormatContext } from '../context.ts';
 import { dockerArchiveSource } from '../docker-archive/open.ts';
+import { readIndex } from '../read-index.ts';
+import { readManifest } from '../read-manifest.ts';
 import { parseSelection } from '../selection.ts';
+import { layoutContent } from './layout-content.ts';
 import { layoutEntries, type LayoutEntry } from './layout-entries.ts';
 import { archiveLayout, directoryLayout, type LayoutFiles } from './layout-files.ts';
-import { readIndex } from './read-index.ts';
-import { readManifest } from './read-manifest.ts';
 
 const VERSION = '1.0.0';
 
@@ -82,10 +84,11 @@ async function* readLayout(
   await checkVersion(files, warnings, context);
   const descriptors = await readDescriptors(files, location, context);
   const entries = layoutEntries(descriptors, location, ref === null ? null : { ref, selection: parseSelection(ref) });
+  const content = layoutContent(files, context);
   let images = 0;
   for (const entry of entries) {
     try {
-      images += yield* readEntry(files, entry, warnings, context);
+      images += yield* readEntry(content, entry, warnings, context);
     } catch (error) {
       images += 1;
       yield brokenImage(entry.ref, error);
@@ -109,14 +112,14 @@ async function checkVersion(files: LayoutFiles, warnings: string[], context: For
 
 /** Answers how many images it gave. */
 async function* readEntry(
-  files: LayoutFiles,
+  content: ImageContent,
   entry: LayoutEntry,
   warnings: string[],
   context: FormatContext,
 ): AsyncGenerator<SourceItem, number> {
   const { digest, mediaType } = entry.descriptor;
   if (isIndexType(mediaType)) {
-    const { images, missing } = yield* readIndex(files, entry, context);
+    const { images, missing } = yield* readIndex(content, entry, context);
     const [first] = missing;
     if (images === 0 && first !== undefined) {
       throw engineError('BLOB_MISSING', `nothing of the index ${digest} is in the layout`, { digest: first.digest });
@@ -125,7 +128,7 @@ async function* readEntry(
     if (images === 0) warnings.push(`${quoted(entry.ref)}: skipped, its index lists no image`);
     return images;
   }
-  const read = isManifestType(mediaType) ? await readManifest(files, entry, context) : null;
+  const read = isManifestType(mediaType) ? await readManifest(content, entry, context) : null;
   if (read?.kind === 'modern') {
     yield read;
     return 1;

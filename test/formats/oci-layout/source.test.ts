@@ -294,6 +294,43 @@ describe('a multi-platform index', () => {
     });
   });
 
+  const chosen = (layout: FixtureLayout, ...architectures: string[]): ReturnType<typeof readAll> =>
+    readAll(`oci:${directoryOf(layout)}`, {
+      ...lab.context,
+      platforms: architectures.map((architecture) => ({ os: 'linux', architecture })),
+    });
+
+  it('gives the images for the platforms that were chosen, and statements about them', async () => {
+    const layout = new FixtureLayout();
+    const about = (digest: string, text: string): FixtureDescriptor => ({
+      ...layout.manifest({ config: layout.blob(json({ text }), 'application/x-statement'), layers: [] }),
+      annotations: { 'vnd.docker.reference.digest': digest },
+    });
+    const [first, second] = [layout.image(image), layout.image(arm)];
+    const [one, two] = [about(first.digest, 'one'), about(second.digest, 'two')];
+    layout.list([layout.index([{ ...first, ...AMD64 }, second, one, two])]);
+    const { items } = await chosen(layout, 'amd64');
+    expect(items).toMatchObject([
+      { kind: 'modern', configDigest: image.configDigest },
+      {
+        kind: 'index',
+        members: [
+          { digest: first.digest, configDigest: image.configDigest },
+          { digest: second.digest, configDigest: null },
+          { digest: one.digest },
+          { digest: two.digest },
+        ],
+        attachments: [{ digest: one.digest }, {}],
+      },
+    ]);
+  });
+
+  it('that has none of the platforms chosen is an error of its own', async () => {
+    const layout = new FixtureLayout();
+    const { items } = await chosen(layout.list([pair(layout)]), 's390x');
+    expect(items).toMatchObject([{ kind: 'broken', error: { code: 'UNSUPPORTED_PLATFORM' } }]);
+  });
+
   it('is not followed for ever into others (I16)', async () => {
     const layout = new FixtureLayout();
     let index = pair(layout);
