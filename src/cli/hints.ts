@@ -22,7 +22,8 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   TAG_TAKEN: 'move the name with --force, or choose another one',
   DRIVERS_AMBIGUOUS: 'say which one with --driver',
   DRIVER_MOUNT_UNAVAILABLE: '`layermill unpack NAME DIR` writes the tree without mounting',
-  MANIFEST_NOT_PRESERVED: 'nothing was written; without --preserve-digests it is exported with a new manifest',
+  MANIFEST_NOT_PRESERVED: 'nothing of it was written; without --preserve-digests it gets a new manifest',
+  CHANGE_NOT_ALLOWED: 'nothing of it was written; allow more with --allow, or leave out what changes it',
   RESULTS_DIFFER: 'no time counts; --format json has both digests, and the same command with --rounds 1 tries again',
   LIMIT_EXCEEDED:
     'limits of layers can be raised under `limits` in a file given with --config, if you trust this source',

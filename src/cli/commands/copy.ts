@@ -29,7 +29,8 @@ export const verb: Verb = {
   define: (command) =>
     void addPackingOptions(
       command
-        .argument('<source...>', 'what `layermill import` reads, and as the last one the destination')
+        .usage('[options] <source...> <destination>')
+        .argument('<source...>', 'what `layermill import` reads, and store:NAME; the last one is the destination')
         .option('--all', 'all images of an index (the default; for those who are used to say so)')
         .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)
         .option('--preserve-digests', 'fail an image unless its manifest stays the same')

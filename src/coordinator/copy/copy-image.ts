@@ -8,7 +8,7 @@ import { formatOf } from '../../image/media-types.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import { v1ChainOfModern } from '../../image/v1-of-modern.ts';
 import type { CopyJob, CopyResult } from '../jobs/copy.ts';
-import { type Equality, equalityText, refuseChange } from './equality.ts';
+import { type Equality, equalityText, refuseChange, v1EqualityText } from './equality.ts';
 import type { CopiedLayer, LayerCopier } from './layer-copier.ts';
 
 /** An image that is asked for, with what is known of it before its layers are read. */
@@ -85,9 +85,9 @@ function manifestOf(job: CopyJob, { manifest }: ModernImage, layers: readonly Co
   return editManifest(manifest, targets, format);
 }
 
-export function resultOf(prepared: PreparedImage, manifestDigest: string | null): CopyResult {
+export function resultOf(job: CopyJob, prepared: PreparedImage, manifestDigest: string | null): CopyResult {
   const { asked, layers, foreseen, seconds } = prepared;
-  const { image, names, source, chain } = asked;
+  const { image, names, source } = asked;
   const same = manifestDigest !== null && manifestDigest === image.manifest?.digest;
   const equality = same ? 'identical' : foreseen;
   const sent = layers.filter((layer) => layer.sent > 0);
@@ -106,7 +106,7 @@ export function resultOf(prepared: PreparedImage, manifestDigest: string | null)
     profile: layers.find(({ profile }) => profile !== null)?.profile ?? 'keep',
     seconds,
     equality,
-    equal: chain !== null && equality === 'identical' ? 'same ids, JSON and layers' : equalityText(equality),
+    equal: job.sink.keepsManifests ? equalityText(equality) : v1EqualityText(equality),
     warnings: image.warnings,
   };
 }

@@ -120,7 +120,7 @@ export class CopyRun {
         mediaType: document.mediaType,
       });
     }
-    this.#results.push({ ...resultOf(prepared, digest), error: null });
+    this.#results.push({ ...resultOf(this.#job, prepared, digest), error: null });
   }
 
   async #putIndex(item: SourceIndex, written: ReadonlyMap<Digest, Target>): Promise<void> {

@@ -20,6 +20,11 @@ export function equalityText(equality: Equality): string {
   return TEXTS[equality];
 }
 
+/** Where images have no manifests. */
+export function v1EqualityText(equality: Equality): string {
+  return equality === 'identical' ? 'same ids, JSON and layers' : 'same DiffIDs; new id and config';
+}
+
 /** Throws CHANGE_NOT_ALLOWED when an image would change more than somebody allows. */
 export function refuseChange(name: string, found: Equality, allowed: Equality): void {
   if (EQUALITIES.indexOf(found) <= EQUALITIES.indexOf(allowed)) return;

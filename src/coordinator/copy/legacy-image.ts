@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../identity/digest.ts';
-import { configOfV1 } from '../../image/config-of-v1.ts';
 import { decodeConfig } from '../../image/decode-config.ts';
 import type { LegacyImage, LegacyLayer, ModernImage, SourceLayer } from '../../image/image-source.ts';
+import { modernOfLegacy } from '../../image/modern-of-legacy.ts';
 import { isPending } from '../../image/pending-blob.ts';
-import { decodeImageJson } from '../../image/v1-compat.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 
 /** A v1 image in the form of today, and the files that hold its layers until somebody has taken them. */
@@ -45,12 +44,11 @@ export class LegacyConverter {
         if (file !== null) share.add(size);
         layers.push(layer);
       }
-      const chain = legacy.chain.map(({ json }, index) => ({
-        image: decodeImageJson(json),
-        diffId: layers[index]!.diffId,
-        config: null,
-      }));
-      const config = decodeConfig(configOfV1(chain).raw);
+      const { raw } = modernOfLegacy(
+        legacy.chain,
+        layers.map(({ diffId }) => diffId),
+      );
+      const config = decodeConfig(raw);
       const { ref, names, warnings } = legacy;
       const image: ModernImage = {
         kind: 'modern',
