@@ -1,4 +1,6 @@
 import type { Engine } from '../../engine.ts';
+import { engineError } from '../../errors/kinds.ts';
+import { parseLocation } from '../../formats/transports.ts';
 import type { Image, ImageLayer } from '../../graph/image.ts';
 import { type Digest } from '../../identity/digest.ts';
 import { humanSize } from '../../reporting/human-size.ts';
@@ -11,6 +13,7 @@ import { type Verb, examples } from '../verb.ts';
 
 interface Options {
   raw?: boolean;
+  manifest?: boolean;
   platform?: string;
 }
 
@@ -32,18 +35,28 @@ interface Inspection {
 export const verb: Verb = {
   define: (command) =>
     void command
-      .argument('<image>', 'a name, an id, or the beginning of an id')
+      .argument(
+        '<image>',
+        'a name, an id, or the beginning of an id; or a source such as oci:PATH or docker://HOST/NAME',
+      )
       .option('--raw', 'the bytes of its config, exactly')
+      .option('--manifest', 'the bytes of its manifest or index, exactly; of a source only')
       .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
       .addHelpText(
         'after',
         examples(
           ['An image and its layers', 'layermill inspect busybox'],
           ['The config digest, computed again', 'layermill inspect --raw busybox | sha256sum'],
+          ['What is in an archive, or in a data directory of Docker', 'layermill inspect docker-archive:image.tar'],
         ),
       ),
 
-  run: async (session, operands, { raw = false, platform }: Options) => {
+  run: async (session, operands, { raw = false, manifest = false, platform }: Options) => {
+    if (parseLocation(operands[0]!).transport !== null) {
+      const { inspectSource } = await import('../inspect-source.ts');
+      return inspectSource(session, operands[0]!, { raw, manifest });
+    }
+    if (manifest) throw engineError('INVALID_ARGUMENT', '--manifest is for sources', { argument: '--manifest' });
     const engine = await session.engine();
     const image = await lookUp(engine, operands[0]!, platform);
     const config = await configBytes(engine, image.id);
