@@ -32,6 +32,9 @@ export class CliLab implements AsyncDisposable {
   /** What the program takes for /tmp. */
   readonly temp: string = join(this.dir, 'temp');
 
+  /** Where it keeps what it learns. */
+  readonly cache: string = join(this.dir, 'cache');
+
   constructor() {
     mkdirSync(this.temp);
   }
@@ -44,7 +47,13 @@ export class CliLab implements AsyncDisposable {
   start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('LAYERMILL_'));
     return spawn(process.execPath, [PROGRAM, ...args], {
-      env: { ...Object.fromEntries(inherited), TMPDIR: this.temp, LAYERMILL_ROOT: this.store, ...env },
+      env: {
+        ...Object.fromEntries(inherited),
+        TMPDIR: this.temp,
+        LAYERMILL_ROOT: this.store,
+        XDG_CACHE_HOME: this.cache,
+        ...env,
+      },
       stdio: 'pipe',
     });
   }
