@@ -3,7 +3,7 @@ import type { BlobRef } from '../src/streams/blob-ref.ts';
 import { readBlob } from '../src/streams/read-blob.ts';
 import type { BlobDigest, TaskMap } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
-import { HashedBytes } from './hashed-bytes.ts';
+import { digestBlob } from './digest-blob.ts';
 import { OutputFile } from './output-file.ts';
 import { Scope } from './scope.ts';
 
@@ -31,14 +31,9 @@ function isClone(blob: BlobRef, to: string): boolean {
 }
 
 function checkClone(blob: BlobRef, to: string, context: TaskContext): BlobDigest {
-  const bytes = new HashedBytes(blob.digest);
   try {
-    readBlob({ ...blob, path: to }, (chunk) => {
-      context.cell.throwIfCancelled();
-      context.cell.addBytesIn(chunk.length);
-      bytes.update(chunk);
-    });
-    return bytes.finishChecked();
+    const { digest, size } = digestBlob({ blob: { ...blob, path: to } }, context);
+    return { digest, size };
   } catch (error) {
     rmSync(to, { force: true });
     throw error;

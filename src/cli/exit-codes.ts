@@ -49,6 +49,11 @@ const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
   TOO_MANY_FILES: EXIT.resource,
   TASK_OUT_OF_MEMORY: EXIT.resource,
   LIMIT_EXCEEDED: EXIT.failed,
+  // Asking again will not change what these registries say.
+  REGISTRY_UNAUTHORIZED: EXIT.failed,
+  REGISTRY_UNTRUSTED: EXIT.failed,
+  REGISTRY_REFUSED: EXIT.failed,
+  REGISTRY_PROTOCOL: EXIT.failed,
   // The store itself says no: no image is tried, whenever it says so.
   STORE_LOCKED: EXIT.refused,
   STORE_READ_ONLY: EXIT.refused,

@@ -89,6 +89,18 @@ export interface ErrorDetails {
 
   // Remote
   REMOTE_FAILED: { host: string; status?: number };
+  /** Nobody may do this, or not with these credentials; logging in may help. */
+  REGISTRY_UNAUTHORIZED: { host: string; status?: number };
+  /** No connection, or one that broke again and again. `reason` is an errno name or the like. */
+  REGISTRY_UNREACHABLE: { host: string; reason: string };
+  /** A certificate that nobody vouches for, or plain HTTP where that is not allowed. */
+  REGISTRY_UNTRUSTED: { host: string; reason: string };
+  /** The registry says no: `registryCode` is its own word for it (`NAME_UNKNOWN`, …). */
+  REGISTRY_REFUSED: { host: string; status: number; registryCode?: string };
+  REGISTRY_RATE_LIMITED: { host: string; status: number; retryAfterSec?: number };
+  REGISTRY_UNAVAILABLE: { host: string; status: number };
+  /** An answer that no registry may give. */
+  REGISTRY_PROTOCOL: { host: string; status?: number };
 
   // Resource: the machine or a limit says no
   LIMIT_EXCEEDED: { limit: string; allowed: number; entry?: string };
@@ -174,6 +186,13 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   LAYER_NOT_FOUND: 'Driver',
   LAYER_NOT_MOUNTED: 'Driver',
   REMOTE_FAILED: 'Remote',
+  REGISTRY_UNAUTHORIZED: 'Remote',
+  REGISTRY_UNREACHABLE: 'Remote',
+  REGISTRY_UNTRUSTED: 'Remote',
+  REGISTRY_REFUSED: 'Remote',
+  REGISTRY_RATE_LIMITED: 'Remote',
+  REGISTRY_UNAVAILABLE: 'Remote',
+  REGISTRY_PROTOCOL: 'Remote',
   LIMIT_EXCEEDED: 'Resource',
   NO_SPACE: 'Resource',
   TOO_MANY_FILES: 'Resource',

@@ -1,0 +1,209 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { engineError, hasCode } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
+import type { TaskPool } from '../../tasks/task-pool.ts';
+import type { Endpoint } from './access-types.ts';
+import type { Answer } from './exchange.ts';
+import { MayPass } from './may-pass.ts';
+import type { TransferOptions } from './registry.ts';
+import { retrying } from './retrying.ts';
+import { pathOf, scopeOf } from './scopes.ts';
+import type { Call, Wire } from './wire.ts';
+
+/** Bytes that go to the disk at once. */
+const PIECE_BYTES = 512 * 1024;
+
+/** Achieving less does not count as progress, so that a server cannot be retried for ever. */
+const WORTH_BYTES = 1024 * 1024;
+
+export interface Download {
+  endpoint: Endpoint;
+  digest: Digest;
+  size: number;
+  to: string;
+}
+
+/**
+ * Fetches a blob into a new file, which is gone again when that fails. A broken connection is gone on with by a range, and
+ * never with bytes that could be of another answer. Throws BLOB_MISSING, SIZE_MISMATCH, DIGEST_MISMATCH and what a request
+ * ends in.
+ */
+export async function download(
+  wire: Wire,
+  pool: TaskPool,
+  blob: Download,
+  { signal, onProgress }: TransferOptions,
+): Promise<void> {
+  const file = await open(blob.to, 'wx', 0o600);
+  try {
+    const transfer = new Transfer(wire, file, blob, onProgress);
+    await transfer.fill(signal);
+    const ref = { path: blob.to, digest: blob.digest, size: blob.size };
+    try {
+      await pool.run('blob.digest', { blob: ref }, { signal });
+    } catch (error) {
+      // A blob put together from two answers gets a second chance, in one piece.
+      if (!transfer.resumed || !hasCode(error, 'DIGEST_MISMATCH')) throw error;
+      await transfer.again(signal);
+      await pool.run('blob.digest', { blob: ref }, { signal });
+    }
+  } catch (error) {
+    await rm(blob.to, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+class Transfer {
+  readonly #wire: Wire;
+  readonly #file: FileHandle;
+  readonly #blob: Download;
+  readonly #onProgress: ((bytes: number) => void) | undefined;
+  /** Two, so that one is filled while the other is written. */
+  readonly #buffers: Buffer[];
+  #at = 0;
+  #most = 0;
+  #etag: string | null = null;
+  #ranges = true;
+  resumed = false;
+
+  constructor(wire: Wire, file: FileHandle, blob: Download, onProgress: ((bytes: number) => void) | undefined) {
+    [this.#wire, this.#file, this.#blob, this.#onProgress] = [wire, file, blob, onProgress];
+    const bytes = Math.max(1, Math.min(PIECE_BYTES, blob.size));
+    this.#buffers = [Buffer.allocUnsafe(bytes), Buffer.allocUnsafe(bytes)];
+  }
+
+  async fill(signal: AbortSignal | undefined): Promise<void> {
+    const progress = (): number => Math.floor(this.#most / WORTH_BYTES);
+    await retrying(() => this.#attempt(signal), this.#wire.policy, signal, progress);
+  }
+
+  async again(signal: AbortSignal | undefined): Promise<void> {
+    this.#ranges = false;
+    await this.fill(signal);
+  }
+
+  async #attempt(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#ranges) this.#at = 0;
+    const whole = this.#at === this.#blob.size && this.#at > 0;
+    if (whole) return;
+    await this.#wire.once(this.#call(signal), (answer) => this.#take(answer));
+  }
+
+  #call(signal: AbortSignal | undefined): Call {
+    const { endpoint, digest } = this.#blob;
+    const headers: Record<string, string> = {};
+    if (this.#at > 0) {
+      headers['range'] = `bytes=${this.#at}-`;
+      if (this.#etag !== null) headers['if-range'] = this.#etag;
+    }
+    return {
+      endpoint,
+      method: 'GET',
+      to: pathOf(endpoint.name, 'blobs', digest),
+      what: `blob ${digest} of ${endpoint.host}/${endpoint.name}`,
+      scopes: [scopeOf(endpoint.name, 'pull')],
+      headers,
+      good: [200, 206, 404, 416],
+      signal,
+    };
+  }
+
+  async #take(answer: Answer): Promise<void> {
+    const { digest } = this.#blob;
+    if (answer.status === 404) {
+      const message = `${answer.url.host} does not have blob ${digest}; push it again, or take it from elsewhere`;
+      throw engineError('BLOB_MISSING', message, { digest });
+    }
+    if (answer.status === 416 || (answer.status === 206 && !this.#continues(answer))) throw this.#notThatRange(answer);
+    if (answer.status === 200) await this.#restart();
+    else this.resumed = true;
+    this.#etag = strongEtag(answer);
+    this.#refuseOtherSize(answer);
+    await this.#write(answer);
+  }
+
+  #continues(answer: Answer): boolean {
+    const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header('content-range')?.trim() ?? '') ?? [];
+    if (this.#at === 0 || Number(start) !== this.#at) return false;
+    if (total !== '*' && Number(total) !== this.#blob.size) return false;
+    return this.#etag === null || strongEtag(answer) === null || strongEtag(answer) === this.#etag;
+  }
+
+  /** Whoever answers a range with another one is not asked for one again. */
+  #notThatRange({ url, status }: Answer): MayPass {
+    this.#ranges = false;
+    const host = url.host;
+    const message = `${host} answers a request for the rest of ${this.#blob.digest} with something else`;
+    return new MayPass(engineError('REGISTRY_PROTOCOL', message, { host, status }), { waitMs: 0, overload: false });
+  }
+
+  async #restart(): Promise<void> {
+    this.#at = 0;
+    await this.#file.truncate(0);
+  }
+
+  #refuseOtherSize(answer: Answer): void {
+    const length = answer.header('content-length');
+    if (length === undefined || this.#at + Number(length) === this.#blob.size) return;
+    throw this.#wrongSize(this.#at + Number(length));
+  }
+
+  async #write(answer: Answer): Promise<void> {
+    const { size } = this.#blob;
+    let [filled, turn, start] = [0, 0, this.#at];
+    let written = Promise.resolve();
+    const flush = async (): Promise<void> => {
+      await written;
+      const [piece, at] = [this.#buffers[turn]!.subarray(0, filled), start];
+      written = this.#put(piece, at);
+      // Who waits for it may not be there yet when it fails.
+      written.catch(() => undefined);
+      [turn, start, filled] = [1 - turn, start + filled, 0];
+    };
+    try {
+      for await (const chunk of answer.chunks()) {
+        if (start + filled + chunk.length > size) throw this.#wrongSize(start + filled + chunk.length);
+        for (let from = 0; from < chunk.length;) {
+          const copied = chunk.copy(this.#buffers[turn]!, filled, from);
+          from += copied;
+          filled += copied;
+          if (filled === this.#buffers[turn]!.length) await flush();
+        }
+        this.#onProgress?.(start + filled);
+      }
+    } finally {
+      // What came before the connection broke need not come again.
+      if (filled > 0) await flush();
+      await written;
+    }
+    if (this.#at < size) throw this.#tooShort(answer);
+  }
+
+  async #put(piece: Buffer, at: number): Promise<void> {
+    for (let from = 0; from < piece.length;) {
+      const { bytesWritten } = await this.#file.write(piece, from, piece.length - from, at + from);
+      from += bytesWritten;
+    }
+    this.#at = at + piece.length;
+    this.#most = Math.max(this.#most, this.#at);
+  }
+
+  /** Without a length nobody can tell a short blob from a connection that was closed early. */
+  #tooShort(answer: Answer): Error {
+    const error = this.#wrongSize(this.#at);
+    return answer.header('content-length') === undefined ? new MayPass(error) : error;
+  }
+
+  #wrongSize(actual: number): ReturnType<typeof engineError> {
+    const { digest, size } = this.#blob;
+    const message = `the registry has ${actual} bytes or more as blob ${digest}, ${size} were promised`;
+    return engineError('SIZE_MISMATCH', message, { what: digest, expected: size, actual });
+  }
+}
+
+function strongEtag(answer: Answer): string | null {
+  const etag = answer.header('etag');
+  return etag === undefined || etag.startsWith('W/') ? null : etag;
+}

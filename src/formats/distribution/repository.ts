@@ -1,0 +1,133 @@
+import type { EngineError } from '../../errors/engine-error.ts';
+import { hasCode, isEngineError } from '../../errors/kinds.ts';
+import { type Digest, isDigest } from '../../identity/digest.ts';
+import type { DocumentLimits } from '../../image/document-limits.ts';
+import type { Descriptor } from '../../image/manifest.ts';
+import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { TaskPool } from '../../tasks/task-pool.ts';
+import type { Endpoint } from './access-types.ts';
+import { blobSizeOf } from './blob-size.ts';
+import { download } from './download.ts';
+import { namesOf } from './listing.ts';
+import { Manifests } from './manifests.ts';
+import { referrersOf } from './referrers.ts';
+import type { FetchedManifest, ManifestHead, Repository, TransferOptions } from './registry.ts';
+import { scopeOf } from './scopes.ts';
+import { mount, Upload } from './upload.ts';
+import type { Wire } from './wire.ts';
+
+/** What the repositories of a run share. */
+export interface Shared {
+  wire: Wire;
+  pool: TaskPool;
+  limits: DocumentLimits;
+  signal: AbortSignal | undefined;
+  notice: (message: string) => void;
+  /** Mirrors that could not be reached: they are not asked again. */
+  dead: Set<string>;
+}
+
+export class RemoteRepository implements Repository {
+  readonly host: string;
+  readonly name: string;
+  readonly #shared: Shared;
+  /** Mirrors first. */
+  readonly #endpoints: readonly Endpoint[];
+  readonly #own: Endpoint;
+  readonly #manifests: Manifests;
+
+  /** `endpoints` ends with the registry itself. */
+  constructor(host: string, name: string, endpoints: readonly [...Endpoint[], Endpoint], shared: Shared) {
+    [this.host, this.name, this.#endpoints, this.#shared] = [host, name, endpoints, shared];
+    this.#own = endpoints.at(-1)!;
+    this.#manifests = new Manifests(shared.wire, shared.limits);
+  }
+
+  headManifest(reference: string, signal?: AbortSignal): Promise<ManifestHead | null> {
+    const stop = this.#either(signal);
+    return this.#pull(isDigest(reference), (endpoint) => this.#manifests.head(reference, { endpoint, signal: stop }));
+  }
+
+  manifest(reference: string, signal?: AbortSignal): Promise<FetchedManifest | null> {
+    const stop = this.#either(signal);
+    return this.#pull(isDigest(reference), (endpoint) => this.#manifests.fetch(reference, { endpoint, signal: stop }));
+  }
+
+  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<void> {
+    return this.#manifests.put(reference, raw, mediaType, this.#at(signal));
+  }
+
+  deleteManifest(digest: Digest, signal?: AbortSignal): Promise<void> {
+    return this.#manifests.delete(digest, this.#at(signal));
+  }
+
+  /** Never by a mirror: what it has the registry may lack, and then it has to be sent. */
+  blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null> {
+    return blobSizeOf(this.#shared.wire, digest, this.#at(signal));
+  }
+
+  async download(blob: { digest: Digest; size: number }, to: string, options: TransferOptions = {}): Promise<void> {
+    const { wire, pool } = this.#shared;
+    const own = { ...options, signal: this.#either(options.signal) };
+    await this.#pull(true, (endpoint) => download(wire, pool, { endpoint, ...blob, to }, own));
+  }
+
+  async upload(blob: BlobRef & { digest: Digest; size: number }, options: TransferOptions = {}): Promise<void> {
+    const own = { ...options, signal: this.#either(options.signal) };
+    await new Upload(this.#shared.wire, this.#own, blob, own).run();
+  }
+
+  mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean> {
+    return mount(this.#shared.wire, this.#own, digest, from, this.#either(signal));
+  }
+
+  tags(signal?: AbortSignal): AsyncIterable<string> {
+    const { host, name } = this.#own;
+    const call = {
+      ...this.#at(signal),
+      method: 'GET' as const,
+      to: `/v2/${name}/tags/list?n=1000`,
+      what: `the list of tags of ${host}/${name}`,
+      scopes: [scopeOf(name, 'pull')],
+      good: [200],
+    };
+    return namesOf(this.#shared.wire, call, 'tags');
+  }
+
+  referrers(digest: Digest, signal?: AbortSignal): Promise<Descriptor[]> {
+    const { wire, limits } = this.#shared;
+    return referrersOf(wire, this.#manifests, limits, digest, this.#at(signal));
+  }
+
+  #at(signal: AbortSignal | undefined): { endpoint: Endpoint; signal: AbortSignal | undefined } {
+    return { endpoint: this.#own, signal: this.#either(signal) };
+  }
+
+  #either(signal: AbortSignal | undefined): AbortSignal | undefined {
+    const whole = this.#shared.signal;
+    if (whole === undefined || signal === undefined || whole === signal) return signal ?? whole;
+    return AbortSignal.any([whole, signal]);
+  }
+
+  /** Asks the mirrors and, for what they do not have or do wrong, the registry itself. */
+  async #pull<Value>(byDigest: boolean, ask: (endpoint: Endpoint) => Promise<Value | null>): Promise<Value | null> {
+    for (const endpoint of this.#endpoints) {
+      if (endpoint === this.#own) break;
+      if ((endpoint.pullsByDigestOnly === true && !byDigest) || this.#shared.dead.has(endpoint.origin)) continue;
+      try {
+        const found = await ask(endpoint);
+        if (found !== null) return found;
+      } catch (error) {
+        if (!isEngineError(error) || !isOfMirror(error)) throw error;
+        if (hasCode(error, 'REGISTRY_UNREACHABLE')) this.#shared.dead.add(endpoint.origin);
+        this.#shared.notice(`a mirror failed, the next one is asked: ${error.message}`);
+      }
+    }
+    return ask(this.#own);
+  }
+}
+
+/** What another endpoint may do better; a full disk is not of that kind. */
+function isOfMirror({ kind, code }: EngineError): boolean {
+  return kind === 'Remote' || kind === 'Integrity' || code === 'BLOB_MISSING';
+}
