@@ -10,7 +10,7 @@ import { ScriptedRegistry, type ScriptedOptions } from './scripted-registry.ts';
 import { inlinePool } from './test-store.ts';
 
 /** A clock on which waits take no time, and that remembers them. */
-class TestClock implements Clock {
+export class TestClock implements Clock {
   readonly waits: number[] = [];
   #ahead = 0;
 
@@ -34,7 +34,7 @@ class TestClock implements Clock {
 }
 
 /** An access that leads to one place for every host. */
-function accessTo(endpoint: Partial<Endpoint> & { origin: string }, credentials: Credentials | null): Access {
+export function accessTo(endpoint: Partial<Endpoint> & { origin: string }, credentials: Credentials | null): Access {
   return {
     endpoints: async (host, name) => [{ host, name, mirror: false, insecure: false, tls: {}, ...endpoint }],
     credentials: async () => credentials,

@@ -6,7 +6,7 @@ import { type Digest, digestAlgorithm } from '../../identity/digest.ts';
  * What a manifest of schema 1 was before it was signed, which is what its digest is of: `protected` of the first signature
  * says how long it was and how it ended (Docker registry v2, schema 1, "Signed Manifests"). Null for what is not signed so.
  */
-function signedPayload(raw: Buffer): Buffer | null {
+export function signedPayload(raw: Buffer): Buffer | null {
   try {
     const { signatures } = JSON.parse(raw.toString()) as { signatures?: { protected?: unknown }[] };
     const first = signatures?.[0]?.protected;
