@@ -14,7 +14,7 @@ export async function blobSizeOf(
     ...at,
     method: 'HEAD',
     to: pathOf(name, 'blobs', digest),
-    what: `whether blob ${digest} is in ${host}/${name}`,
+    what: `the question whether blob ${digest} is in ${host}/${name}`,
     scopes: [scopeOf(name, 'pull')],
     good: [200, 404, 400, 405, 501],
   };

@@ -18,11 +18,11 @@ export function brokenBy(error: unknown, host: string, signal: AbortSignal | und
   const reason = codeIn(error);
   if (reason === null) return error instanceof Error ? error : new Error(String(error));
   if (NO_TLS.has(reason)) {
-    const message = `${host} does not answer by TLS (${reason}); if it speaks plain HTTP and that is wanted, switch the check of TLS off for it`;
+    const message = `${host} does not answer by TLS (${reason}); if plain HTTP is wanted, allow it with --src-tls-verify=false or --dest-tls-verify=false`;
     return engineError('REGISTRY_UNTRUSTED', message, { host, reason }, error);
   }
   if (CERTIFICATE.test(reason)) {
-    const message = `the certificate of ${host} is not trusted (${reason}); give its authority in a certificate directory`;
+    const message = `the certificate of ${host} is not trusted (${reason}); put the certificate of its authority into certs.d or --cert-dir`;
     return engineError('REGISTRY_UNTRUSTED', message, { host, reason }, error);
   }
   // A name that does not exist will not exist in a second.

@@ -15,6 +15,8 @@ import type { Call, Wire } from './wire.ts';
 const FIRST_CHUNK = 64 * 1024 * 1024;
 /** Registries that take less are not worth the round trips. */
 const LEAST_CHUNK = 64 * 1024;
+/** Connections break for other reasons too, which smaller chunks than this would not mend. */
+const BROKEN_CHUNK = 4 * 1024 * 1024;
 const WORTH_BYTES = 1024 * 1024;
 /** What tells a connection that breaks from one that is broken off because the body is too large. */
 const BROKEN_TOO_OFTEN = 2;
@@ -53,8 +55,8 @@ export class Upload {
 
   async #attempt(): Promise<void> {
     try {
+      if (this.#location !== null && this.#unsure) await this.#askWhere();
       if (this.#location === null) await this.#begin();
-      else if (this.#unsure) await this.#askWhere();
       if (this.#chunk === null && this.#at === 0) await this.#sendWhole();
       else await this.#sendChunks();
     } catch (error) {
@@ -73,15 +75,20 @@ export class Upload {
     });
   }
 
-  /** Where the registry has got to. One that says `0-0` means nothing or one byte: such an upload starts again. */
+  /**
+   * Where the registry has got to; `location` is null afterwards when it does not know. One that says `0-0` means nothing or
+   * one byte, and Docker's registry 2 forgets every upload whose connection broke: such uploads start again.
+   */
   async #askWhere(): Promise<void> {
     await this.#wire.once(this.#call('GET', this.#location!, [204, 200, 202, 404, 405, 400]), async (answer) => {
-      const end = /^(?:bytes[= ])?0-(\d+)$/.exec(answer.header('range')?.trim() ?? '')?.[1];
-      const at = Number(end ?? 0) + 1;
-      if (answer.status >= 400 || end === undefined || end === '0' || at > this.#blob.size) throw this.#lost(answer);
+      const end = receivedEnd(answer);
+      if (answer.status >= 400 || end === null || end === 0 || end >= this.#blob.size) {
+        this.#location = null;
+        return;
+      }
       this.#goOnAt(answer);
-      [this.#at, this.#unsure, this.#resumed] = [at, false, true];
-      this.#most = Math.max(this.#most, at);
+      [this.#at, this.#unsure, this.#resumed] = [end + 1, false, true];
+      this.#most = Math.max(this.#most, this.#at);
     });
   }
 
@@ -103,7 +110,7 @@ export class Upload {
       try {
         await this.#sendChunk(Math.min(this.#blob.size, this.#at + this.#chunk));
       } catch (error) {
-        if (isBroken(error)) this.#chunk = Math.max(this.#least, Math.floor(this.#chunk / 2));
+        if (isBroken(error) && this.#chunk > 2 * BROKEN_CHUNK) this.#chunk = Math.floor(this.#chunk / 2);
         if (!isTooLarge(error) || !this.#shrink()) throw error;
       }
     }
@@ -118,9 +125,9 @@ export class Upload {
       if (answer.status === 404) throw this.#lost(answer);
       if (answer.status === 416) throw this.#notThere(answer);
       this.#goOnAt(answer);
-      const got = /^(?:bytes[= ])?0-(\d+)$/.exec(answer.header('range')?.trim() ?? '')?.[1];
+      const got = receivedEnd(answer);
       // A registry may keep less of a chunk than it was sent.
-      if (got !== undefined && Number(got) + 1 < end) throw this.#notThere(answer);
+      if (got !== null && got + 1 < end) throw this.#notThere(answer);
       this.#at = end;
       this.#most = Math.max(this.#most, end);
     });
@@ -204,6 +211,12 @@ export class Upload {
 
 function lengthOf(bytes: number): Record<string, string> {
   return { 'content-type': 'application/octet-stream', 'content-length': String(bytes) };
+}
+
+/** The last byte that a registry has, by `Range: 0-N`; null when it does not say. */
+function receivedEnd(answer: Answer): number | null {
+  const end = /^(?:bytes[= ])?0-(\d+)$/.exec(answer.header('range')?.trim() ?? '')?.[1];
+  return end === undefined ? null : Number(end);
 }
 
 function isTooLarge(error: unknown): boolean {
