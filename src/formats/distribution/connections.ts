@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { engineError } from '../../errors/kinds.ts';
 import type { Endpoint } from './access-types.ts';
 import { proxyFor } from './proxies.ts';
 
@@ -11,12 +12,15 @@ export type Trust = Pick<Endpoint, 'insecure' | 'tls'>;
 export class Connections {
   readonly #env: NodeJS.ProcessEnv;
   readonly #agents = new Map<string, Dispatcher>();
+  #closed = false;
 
   constructor(env: NodeJS.ProcessEnv) {
     this.#env = env;
   }
 
+  /** Throws CANCELLED after `close`: what is tried again then must come to its end. */
   to(url: URL, trust: Trust): Dispatcher {
+    if (this.#closed) throw engineError('CANCELLED', 'the registries were closed', {});
     const proxy = proxyFor(url, this.#env);
     const key = JSON.stringify([proxy, trust.insecure, trust.tls]);
     const agent = this.#agents.get(key) ?? openAgent(proxy, trust);
@@ -25,6 +29,7 @@ export class Connections {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const agents = [...this.#agents.values()];
     this.#agents.clear();
     await Promise.all(agents.map((agent) => agent.destroy()));

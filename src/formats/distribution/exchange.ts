@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { engineError } from '../../errors/kinds.ts';
@@ -48,6 +49,8 @@ export async function exchange(
 ): Promise<Answer> {
   const { method, url, headers, body, signal } = outgoing;
   const withBody = body !== null;
+  // Many requests stop by the same signal, and Node would warn of that.
+  if (signal !== undefined) setMaxListeners(0, signal);
   try {
     const {
       statusCode,

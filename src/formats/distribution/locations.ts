@@ -28,7 +28,9 @@ export function resolveLocation(answer: Answer, location: string, insecure: bool
   return to;
 }
 
-function badLocation({ url, status }: Answer, what: string): Error {
+function badLocation(answer: Answer, what: string): Error {
+  const { url, status } = answer;
   const host = url.host;
+  answer.drop();
   return engineError('REGISTRY_PROTOCOL', `${host} leads on to ${what}; that is not followed`, { host, status });
 }

@@ -4,20 +4,23 @@ import { type Digest, digestAlgorithm } from '../../identity/digest.ts';
 
 /**
  * What a manifest of schema 1 was before it was signed, which is what its digest is of: `protected` of the first signature
- * says how long it was and how it ended (Docker registry v2, schema 1, "Signed Manifests"). Null for what is not signed so.
+ * says how long it was and how it ended (Docker registry v2, schema 1, "Signed Manifests"). Null for what is not signed so,
+ * and for a document that says more than what was signed: its digest would vouch for bytes that it is not of.
  */
 export function signedPayload(raw: Buffer): Buffer | null {
   try {
-    const { signatures } = JSON.parse(raw.toString()) as { signatures?: { protected?: unknown }[] };
+    const document = JSON.parse(raw.toString()) as { schemaVersion?: unknown; signatures?: { protected?: unknown }[] };
+    const { signatures, ...signed } = document;
     const first = signatures?.[0]?.protected;
-    if (typeof first !== 'string') return null;
+    if (typeof first !== 'string' || signed.schemaVersion !== 1) return null;
     const { formatLength, formatTail } = JSON.parse(Buffer.from(first, 'base64url').toString()) as {
       formatLength?: unknown;
       formatTail?: unknown;
     };
     if (typeof formatLength !== 'number' || typeof formatTail !== 'string') return null;
     if (!Number.isSafeInteger(formatLength) || formatLength < 0 || formatLength > raw.length) return null;
-    return Buffer.concat([raw.subarray(0, formatLength), Buffer.from(formatTail, 'base64url')]);
+    const payload = Buffer.concat([raw.subarray(0, formatLength), Buffer.from(formatTail, 'base64url')]);
+    return JSON.stringify(JSON.parse(payload.toString())) === JSON.stringify(signed) ? payload : null;
   } catch {
     return null;
   }

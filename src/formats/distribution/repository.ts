@@ -1,5 +1,6 @@
+import type { ErrorCode } from '../../errors/codes.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
-import { hasCode, isEngineError } from '../../errors/kinds.ts';
+import { isEngineError } from '../../errors/kinds.ts';
 import { type Digest, isDigest } from '../../identity/digest.ts';
 import type { DocumentLimits } from '../../image/document-limits.ts';
 import type { Descriptor } from '../../image/manifest.ts';
@@ -15,6 +16,9 @@ import type { FetchedManifest, ManifestHead, Repository, TransferOptions } from 
 import { scopeOf } from './scopes.ts';
 import { mount, Upload } from './upload.ts';
 import type { Wire } from './wire.ts';
+
+/** After all attempts: asking such a mirror for every blob would take longer than not having it. */
+const DEAD: ReadonlySet<ErrorCode> = new Set(['REGISTRY_UNREACHABLE', 'REGISTRY_UNAVAILABLE', 'REGISTRY_UNTRUSTED']);
 
 /** What the repositories of a run share. */
 export interface Shared {
@@ -119,7 +123,7 @@ export class RemoteRepository implements Repository {
         if (found !== null) return found;
       } catch (error) {
         if (!isEngineError(error) || !isOfMirror(error)) throw error;
-        if (hasCode(error, 'REGISTRY_UNREACHABLE')) this.#shared.dead.add(endpoint.origin);
+        if (DEAD.has(error.code)) this.#shared.dead.add(endpoint.origin);
         this.#shared.notice(`a mirror failed, the next one is asked: ${error.message}`);
       }
     }

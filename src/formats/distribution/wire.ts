@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { engineError, hasCode } from '../../errors/kinds.ts';
+import { abortable } from '../../streams/abort.ts';
 import type { Access, Endpoint } from './access-types.ts';
 import { type Asking, Authorizer } from './authorizer.ts';
 import { type Connections, strangerTrust, type Trust } from './connections.ts';
@@ -89,7 +90,11 @@ export class Wire {
       const answer = await this.#followed(call, url, origin, authorization);
       this.#noteQuota(endpoint.host, answer);
       if (answer.status !== 401 || answer.url.origin !== origin || refusals === MOST_REFUSALS) return answer;
-      if (!(await this.#authorizer.learn(asking, answer, authorization))) return answer;
+      const again = await this.#authorizer.learn(asking, answer, authorization).catch((error: unknown) => {
+        answer.drop();
+        throw error;
+      });
+      if (!again) return answer;
       answer.drop();
     }
   }
@@ -131,26 +136,27 @@ export class Wire {
   #originOf(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<string> {
     const origin = new URL(endpoint.origin).origin;
     if (!endpoint.insecure || origin.startsWith('http:')) return Promise.resolve(origin);
-    const known = this.#origins.get(origin) ?? this.#probe(origin, endpoint, signal);
+    const known = this.#origins.get(origin) ?? this.#probe(origin, endpoint);
     this.#origins.set(origin, known);
     known.catch(() => this.#origins.delete(origin));
-    return known;
+    return abortable(known, signal);
   }
 
-  async #probe(origin: string, endpoint: Endpoint, signal: AbortSignal | undefined): Promise<string> {
+  async #probe(origin: string, endpoint: Endpoint): Promise<string> {
     const plain = origin.replace(/^https:/, 'http:');
     try {
-      return await this.#ping(origin, endpoint, signal);
+      return await this.#ping(origin, endpoint);
     } catch (error) {
       const reason = error instanceof MayPass ? error.error : error;
       if (!hasCode(reason, 'REGISTRY_UNREACHABLE') && !hasCode(reason, 'REGISTRY_UNTRUSTED')) throw error;
-      return await this.#ping(plain, endpoint, signal);
+      return await this.#ping(plain, endpoint);
     }
   }
 
-  async #ping(origin: string, trust: Trust, signal: AbortSignal | undefined): Promise<string> {
+  /** Not by the signal of one who asks: others wait for the same answer. */
+  async #ping(origin: string, trust: Trust): Promise<string> {
     const url = new URL('/v2/', origin);
-    const outgoing: Outgoing = { method: 'GET', url, headers: {}, body: null, signal };
+    const outgoing: Outgoing = { method: 'GET', url, headers: {}, body: null, signal: undefined };
     (await exchange(this.#connections, outgoing, trust, this.#timeouts)).drop();
     return origin;
   }

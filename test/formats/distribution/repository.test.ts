@@ -84,6 +84,13 @@ describe('a manifest', () => {
     expect(signedPayload(signed)).toEqual(payload);
     const digest = lab.registry.addManifest('team/app', 'old', signed, SIGNED, sha256Digest(payload));
     expect(await lab.repository.manifest('old')).toEqual({ raw: signed, digest, mediaType: SIGNED });
+    const more = Buffer.from(signed.toString().replace(',"signatures"', ',"fsLayers":[],"signatures"'));
+    const layers = Buffer.from(signed.toString().replace('"schemaVersion": 1', '"schemaVersion": 2'));
+    for (const forged of [more, layers]) {
+      expect(signedPayload(forged)).toBeNull();
+      lab.registry.fail({}, { is: 'bytes', bytes: forged });
+      expect(await codeOf(lab.repository.manifest(digest))).toBe('DIGEST_MISMATCH');
+    }
     lab.registry.fail({}, { is: 'headers', headers: { 'Docker-Content-Digest': OTHER } });
     expect(await codeOf(lab.repository.manifest('old'))).toBe('DIGEST_MISMATCH');
   });

@@ -130,3 +130,15 @@ describe('the requests that a host gets at once', () => {
     expect(await next).toBe(6);
   });
 });
+
+describe('closing', () => {
+  it('ends what is on its way', async () => {
+    await using lab = await openRegistryLab();
+    lab.registry.addManifest('team/app', 'v1', RAW, OCI_MANIFEST);
+    lab.registry.fail({}, { is: 'stall', after: 0 }, 100);
+    const code = codeOf(lab.repository.manifest('v1'));
+    setTimeout(() => void lab.registries.close(), 50);
+    expect(await code).toBe('CANCELLED');
+    expect(lab.registry.seen).toHaveLength(1);
+  });
+});
