@@ -38,6 +38,7 @@ export interface ErrorDetails {
   TAG_NOT_FOUND: { repository: string; tag?: string };
   PARENT_NOT_FOUND: { id: string; parent: string };
   FILE_NOT_FOUND: { path: string };
+  CONTAINER_NOT_FOUND: { name: string };
 
   // Conflict
   ID_AMBIGUOUS: { prefix: string; matches: string[] };
@@ -145,6 +146,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   TAG_NOT_FOUND: 'NotFound',
   PARENT_NOT_FOUND: 'NotFound',
   FILE_NOT_FOUND: 'NotFound',
+  CONTAINER_NOT_FOUND: 'NotFound',
   ID_AMBIGUOUS: 'Conflict',
   IMAGE_ID_TAKEN: 'Conflict',
   IMAGE_HAS_CHILDREN: 'Conflict',

@@ -33,7 +33,7 @@ describe.runIf(reason === null)('docker-root: a data directory that Docker 0.11 
 
   const read = async (ref: string | null = null): Promise<SourceItem[]> => {
     const items: SourceItem[] = [];
-    for await (const item of (await openV1Root(root, ref, lab.context)).images()) items.push(item);
+    for await (const item of (await openV1Root(root, ref, { container: null }, lab.context)).images()) items.push(item);
     return items;
   };
 
@@ -66,7 +66,7 @@ describe.runIf(reason === null)('docker-root: a data directory that Docker 0.11 
 
   test('imported, it is the same directory again', async () => {
     await using jobs = await openJobLab({ driver: 'vfs' });
-    const imported = await jobs.import(await openV1Root(root, null, jobs.formats.context));
+    const imported = await jobs.import(await openV1Root(root, null, { container: null }, jobs.formats.context));
     expect(imported.map(({ error }) => error)).toEqual([null, null, null]);
     expect(await jobs.contents()).toEqual({
       [ids[0]!]: ['acme/base:1.0'],

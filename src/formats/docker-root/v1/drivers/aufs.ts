@@ -5,23 +5,23 @@ import type { V1Driver } from './v1-driver.ts';
 
 /** `<root>/aufs/diff/<id>`: a branch, which is a changeset with `.wh.` files in it. What is below a layer does not matter. */
 export function aufsDriver(files: RootFiles): V1Driver {
-  return branchDriver('aufs', files, (id) => `aufs/diff/${id}`);
+  return branchDriver('aufs', files, (id) => [`aufs/diff/${id}`]);
 }
 
 /** Docker before 0.7 knew aufs only, and kept the branches beside the metadata. */
 export function oldestDriver(files: RootFiles): V1Driver {
-  return branchDriver('aufs before 0.7', files, (id) => `graph/${id}/layer`);
+  return branchDriver('aufs before 0.7', files, (id) => [`graph/${id}/layer`, `containers/${id}/rw`]);
 }
 
-function branchDriver(name: string, files: RootFiles, place: (id: string) => string): V1Driver {
-  const directory = async (id: string): Promise<string> =>
-    (await files.directory(place(id))) ?? layerMissing(name, id, place(id));
-  const changes = async (id: string): Promise<TarSource> => ({ from: 'directory', dir: await directory(id) });
-  return {
-    name,
-    has: async (id) => (await files.directory(place(id))) !== null,
-    directory,
-    changes,
-    containerChanges: changes,
+function branchDriver(name: string, files: RootFiles, places: (id: string) => string[]): V1Driver {
+  const find = async (id: string): Promise<string | null> => {
+    for (const place of places(id)) {
+      const found = await files.directory(place);
+      if (found !== null) return found;
+    }
+    return null;
   };
+  const directory = async (id: string): Promise<string> => (await find(id)) ?? layerMissing(name, id, places(id)[0]!);
+  const changes = async (id: string): Promise<TarSource> => ({ from: 'directory', dir: await directory(id) });
+  return { name, has: async (id) => (await find(id)) !== null, directory, changes, containerChanges: changes };
 }
