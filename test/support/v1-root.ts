@@ -134,7 +134,7 @@ function whiteout(path: string): string {
 }
 
 /** The tar that a layer came as: nothing that we would write so ourselves. */
-export function layerTar({ files, removed = [] }: V1Layer): Buffer {
+function layerTar({ files, removed = [] }: V1Layer): Buffer {
   const odd = { mtime: SECONDS, uname: 'builder', gname: 'builder', magic: 'gnu' } as const;
   const entries = Object.entries(files).map(([path, what]) => {
     if (what === null) return dir(`./${path}/`, odd);

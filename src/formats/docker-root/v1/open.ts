@@ -1,5 +1,6 @@
 import { isImageId } from '../../../identity/image-id.ts';
 import type { SourceItem } from '../../../image/image-source.ts';
+import { notAnImage } from '../../archive-file.ts';
 import { brokenImage } from '../../broken.ts';
 import type { FormatContext } from '../../context.ts';
 import { nothingSelected } from '../../selection.ts';
@@ -58,6 +59,7 @@ async function* readImages(
   context: FormatContext,
   warnings: string[],
 ): AsyncGenerator<SourceItem> {
+  if ((await files.directory('graph')) === null) throw notAnImage(path, 'Docker before 1.10 kept them in graph/');
   const tags = await readTags(files);
   warnings.push(...tags.warnings);
   const family = await readFamily(files, context.documents);
