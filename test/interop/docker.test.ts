@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DockerDaemon } from '../support/docker-daemon.ts';
-import { dockerArchiveFiles, writeArchiveFile } from '../support/image-fixture.ts';
+import { dockerArchiveFiles, legacyArchiveFiles, v1Id, writeArchiveFile } from '../support/image-fixture.ts';
 import { oddImage } from '../support/odd-image.ts';
 import { layermill, layermillJson, missing } from '../support/programs.ts';
 
@@ -71,6 +71,46 @@ describe.skipIf(reason !== '')('docker-archives, with the Docker daemon', () => 
     expectSameAsDocker(at('made.tar'), 'interop/made:1');
     expectSameAsDocker(at('made.tar'), NAME);
   });
+
+  it.each(['0.11.1', '1.7.1', '1.9.1', ''])(
+    'makes of a v1 image of Docker %j the image that docker makes of it',
+    (version) => {
+      const name = `interop/v1:${version || 'none'}`;
+      const run = {
+        Cmd: ['/bin/sh'],
+        Env: ['A=<b>&\t'],
+        Labels: { b: '2', a: '1' },
+        Memory: 3,
+        ExposedPorts: { '80/tcp': {} },
+      };
+      const json = {
+        docker_version: version,
+        os: 'linux',
+        architecture: 'amd64',
+        author: 'A <a@b>',
+        config: run,
+        Size: 7,
+      };
+      const more = { comment: 'top', container_config: { Cmd: ['/bin/sh', '-c', 'echo >x'] }, checksum: 'tarsum' };
+      const files = legacyArchiveFiles(
+        [
+          { id: v1Id('a'), json: { ...json, container_config: {} } },
+          { id: v1Id('b'), parent: v1Id('a'), json: { ...json, ...more, created: '2015-01-02T03:04:05.120Z' } },
+        ],
+        { 'interop/v1': { [version || 'none']: v1Id('b') } },
+      );
+      const root = mkdtempSync(at('store-'));
+      layermill(root, 'import', writeArchiveFile(at('v1.tar'), files));
+      layermill(root, 'export', name, '--to', `docker-archive:${at('v1-old.tar')}`, '--legacy');
+      daemon.docker('load', '--input', at('v1-old.tar'));
+      const theirs = dockerId(name);
+      daemon.docker('image', 'rm', '--force', name);
+      layermill(root, 'export', name, '--to', `docker-archive:${at('v1-new.tar')}`);
+      daemon.docker('load', '--input', at('v1-new.tar'));
+      expect(dockerId(name)).toBe(theirs);
+      for (const file of ['v1.tar', 'v1-old.tar', 'v1-new.tar']) rmSync(at(file));
+    },
+  );
 
   it('docker load takes an archive of the old kind', () => {
     const path = at('legacy.tar');
