@@ -134,6 +134,14 @@ describe('the images of a damaged directory', () => {
     expect(await outcomes()).toEqual({ [A]: 'ENTRY_OUTSIDE_ROOT' });
   });
 
+  test('a layer that one driver has lost may be with another one', async () => {
+    const writer = write('overlay');
+    writer.image({ id: A, files: { a: 'a' } });
+    symlinkSync(lab.tempDir, writer.at('vfs'));
+    symlinkSync('nowhere', writer.at('aufs'));
+    expect(await outcomes()).toEqual({ [A]: 'fine' });
+  });
+
   test('no directory of that kind', async () => {
     mkdirSync(join(root, 'image'), { recursive: true });
     expect(await isV1Root(root)).toBe(false);

@@ -28,16 +28,10 @@ export interface FoundLayer {
 
 /** The layers of a data directory, whichever drivers it was used with. */
 export class RootLayers {
-  readonly drivers: readonly V1Driver[];
+  readonly #drivers: readonly V1Driver[];
 
   constructor(files: RootFiles) {
-    this.drivers = DRIVERS.map((open) => open(files));
-  }
-
-  /** The drivers that have a layer. */
-  async havers(id: string): Promise<V1Driver[]> {
-    const has = await Promise.all(this.drivers.map((driver) => driver.has(id)));
-    return this.drivers.filter((_, index) => has[index]);
+    this.#drivers = DRIVERS.map((open) => open(files));
   }
 
   /** Throws LAYER_NOT_FOUND, LAYER_NOT_MOUNTED, ENTRY_OUTSIDE_ROOT, … when no driver can give what the layer changes. */
@@ -53,9 +47,9 @@ export class RootLayers {
 
   async #first(id: string, changesOf: (driver: V1Driver) => Promise<TarSource>): Promise<FoundLayer> {
     let problem: EngineError | null = null;
-    for (const driver of await this.havers(id)) {
+    for (const driver of this.#drivers) {
       try {
-        return { driver, changes: await changesOf(driver) };
+        if (await driver.has(id)) return { driver, changes: await changesOf(driver) };
       } catch (error) {
         problem ??= asEngineError(error);
       }

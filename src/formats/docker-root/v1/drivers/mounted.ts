@@ -1,12 +1,15 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { engineError } from '../../../../errors/kinds.ts';
-import { pickFields, parseStrictJson } from '../../../../image/strict-json.ts';
+import { DEFAULT_DOCUMENT_LIMITS } from '../../../../image/document-limits.ts';
+import { parseStrictJson, pickFields } from '../../../../image/strict-json.ts';
 import type { RootFiles } from '../root-files.ts';
 import { treeDriver } from './tree-driver.ts';
 import type { V1Driver } from './v1-driver.ts';
 
 const POOL = 'layermill-pool';
 const SECTOR_BYTES = 512;
+/** A hundred thousand volumes have about 15 MB. */
+const MAX_OLD_BYTES = 64 * 1024 * 1024;
 
 /**
  * `<root>/devicemapper`: each layer is a thin volume, with the layer's files in its `rootfs`; they are there when the
@@ -14,13 +17,20 @@ const SECTOR_BYTES = 512;
  */
 export function deviceMapperDriver(files: RootFiles): V1Driver {
   const name = 'devicemapper';
+  let old: Promise<Record<string, unknown>> | null = null;
+  const volumeOf = async (id: string): Promise<unknown> => {
+    const own = await files.read(`${name}/metadata/${id}`);
+    if (own !== null) return parseStrictJson(own, `${name}/metadata/${id}`);
+    const all = await (old ??= oldVolumes(files));
+    return Object.hasOwn(all, id) ? all[id] : null;
+  };
   return treeDriver(
     name,
-    async (id) => (await files.directory(`${name}/mnt/${id}`)) !== null || (await volumeOf(files, id)) !== null,
+    async (id) => (await files.directory(`${name}/mnt/${id}`)) !== null || (await volumeOf(id)) !== null,
     async (id) => {
       const mounted = await files.directory(`${name}/mnt/${id}/rootfs`);
       if (mounted !== null) return mounted;
-      throw notMounted(name, id, volumeCommands(files.root, id, await volumeOf(files, id)));
+      throw notMounted(name, id, volumeCommands(files.root, id, decodeVolume(await volumeOf(id))));
     },
   );
 }
@@ -56,18 +66,14 @@ interface Volume {
   size: number;
 }
 
-async function volumeOf(files: RootFiles, id: string): Promise<Volume | null> {
-  const own = await files.read(`devicemapper/metadata/${id}`);
-  if (own !== null) return decodeVolume(parseStrictJson(own, `devicemapper/metadata/${id}`));
-  const all = await files.read('devicemapper/devicemapper/json');
-  if (all === null) return null;
+/** The volumes by the ids of their layers, as Docker before 0.12 kept them. */
+async function oldVolumes(files: RootFiles): Promise<Record<string, unknown>> {
   const what = 'devicemapper/devicemapper/json';
-  const parsed = parseStrictJson(all, what);
-  const { Devices: devices } =
-    typeof parsed === 'object' && parsed !== null ? pickFields(parsed, ['Devices'], what) : {};
-  return typeof devices === 'object' && devices !== null && Object.hasOwn(devices, id)
-    ? decodeVolume((devices as Record<string, unknown>)[id])
-    : null;
+  const raw = await files.read(what, { ...DEFAULT_DOCUMENT_LIMITS, bytes: MAX_OLD_BYTES });
+  const parsed = raw === null ? null : parseStrictJson(raw, what, { ...DEFAULT_DOCUMENT_LIMITS, bytes: MAX_OLD_BYTES });
+  if (typeof parsed !== 'object' || parsed === null) return {};
+  const { Devices: devices } = pickFields(parsed, ['Devices'], what);
+  return typeof devices === 'object' && devices !== null ? (devices as Record<string, unknown>) : {};
 }
 
 /** What is not a number stays open in the command. */
@@ -85,7 +91,8 @@ function volumeCommands(root: string, id: string, volume: Volume | null): string
   const sectors = volume === null ? 'SECTORS' : String(Math.floor(volume.size / SECTOR_BYTES));
   const device = volume === null ? 'DEVICE_ID' : String(volume.deviceId);
   return [
-    `data=$(losetup -r -f --show ${shell(`${pool}/data`)}) meta=$(losetup -r -f --show ${shell(`${pool}/metadata`)})`,
+    // A pool opens its data for writing, also when it is told that it may not write.
+    `data=$(losetup -f --show ${shell(`${pool}/data`)}) meta=$(losetup -r -f --show ${shell(`${pool}/metadata`)})`,
     `dmsetup create ${POOL} -r --table "0 $(blockdev --getsz $data) thin-pool $meta $data 128 0 1 read_only"`,
     `dmsetup create ${id} -r --table "0 ${sectors} thin /dev/mapper/${POOL} ${device}"`,
     `mkdir -p ${target} && mount -o ro,noload /dev/mapper/${id} ${target}`,
