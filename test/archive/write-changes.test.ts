@@ -359,6 +359,29 @@ function randomTree(random: Random): TreeSpec {
   return spec;
 }
 
+it('a branch of aufs gives its whiteouts, which are names of one file, and nothing that aufs keeps for itself', () => {
+  const dir = scratch.tree('branch', {
+    '.wh..wh.aufs': '',
+    '.wh..wh.orph': null,
+    '.wh..wh.plnk/12.34': 'shared',
+    '.wh..wh..opq': '= .wh..wh.aufs',
+    '.wh.gone': '= .wh..wh.aufs',
+    'd/.wh.gone': '= .wh..wh.aufs',
+    'd/.wh..wh..opq': '= .wh..wh.aufs',
+    'd/one': '= .wh..wh.plnk/12.34',
+    'd/two': '= .wh..wh.plnk/12.34',
+  });
+  expect(readTar(ofDirectory(dir)).map(shown)).toEqual([
+    '.wh..wh..opq file 0',
+    '.wh.gone file 0',
+    'd/ dir 0',
+    'd/.wh..wh..opq file 0',
+    'd/.wh.gone file 0',
+    'd/one file 6',
+    'd/two hardlink 0 d/one',
+  ]);
+});
+
 describe('the changes between two trees, applied to the older, make the newer', () => {
   /** Both start as copies; then the newer one is changed in many ways. */
   function mutated(): { older: string; newer: string } {

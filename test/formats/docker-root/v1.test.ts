@@ -158,6 +158,10 @@ describe.each(DRIVERS)('docker-root of 1.9 and older: %s', (driver) => {
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain(CHILD);
     }
+    await using jobs = await openJobLab({ driver: 'vfs' });
+    const source = await openV1Root(root, null, { container: null }, jobs.formats.context);
+    expect((await jobs.import(source))[0]).toMatchObject({ error: null, id: CHILD });
+    expect(jobs.warnings).toEqual([expect.stringContaining(`layer ${CHILD} is rebuilt`)]);
   });
 
   test('a container as an image', async () => {
