@@ -8,9 +8,10 @@ import { askedName } from '../formats/names.ts';
 import type { Platform } from '../image/image-source.ts';
 import type { ManifestFormat } from '../image/media-types.ts';
 import { parsePlatform } from '../image/platform.ts';
+import type { TypedRegistryOptions } from './registry-options.ts';
 
 /** What was typed after `layermill copy`. */
-export interface CopyOptions {
+export interface CopyOptions extends TypedRegistryOptions {
   platform?: string[];
   preserveDigests?: boolean;
   allow?: Equality;

@@ -35,6 +35,7 @@ export interface ErrorDetails {
 
   // NotFound
   IMAGE_NOT_FOUND: { name: string };
+  REMOTE_IMAGE_NOT_FOUND: { host: string; name: string; reference: string };
   TAG_NOT_FOUND: { repository: string; tag?: string };
   PARENT_NOT_FOUND: { id: string; parent: string };
   FILE_NOT_FOUND: { path: string };
@@ -143,6 +144,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DIRECTORY_NOT_EMPTY: 'InvalidInput',
   TERMINAL_OUTPUT: 'InvalidInput',
   IMAGE_NOT_FOUND: 'NotFound',
+  REMOTE_IMAGE_NOT_FOUND: 'NotFound',
   TAG_NOT_FOUND: 'NotFound',
   PARENT_NOT_FOUND: 'NotFound',
   FILE_NOT_FOUND: 'NotFound',

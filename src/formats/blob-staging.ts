@@ -33,6 +33,12 @@ export class BlobStaging {
     return this.#blobs.has(digest);
   }
 
+  /** A blob that is here; null when it is not. */
+  blob(digest: Digest): (BlobRef & { size: number }) | null {
+    const known = this.#blobs.get(digest);
+    return known === undefined ? null : { path: this.#place(digest), size: known.size };
+  }
+
   /** Every blob and where it is. */
   *blobs(): Generator<[Digest, BlobRef & { size: number }]> {
     for (const [digest, { size }] of this.#blobs) yield [digest, { path: this.#place(digest), size }];

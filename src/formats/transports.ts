@@ -4,6 +4,7 @@ import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
 import type { ImageSink } from '../image/image-sink.ts';
 import type { ImageSource } from '../image/image-source.ts';
+import type { ManifestFormat } from '../image/media-types.ts';
 import { quoted } from '../image/strict-json.ts';
 import type { FormatContext } from './context.ts';
 
@@ -11,7 +12,7 @@ export interface SinkOptions {
   /** Write what Docker before 1.10 wrote. */
   legacy?: boolean | undefined;
   /** Media types of manifests that have to be made; OCI's by default. */
-  format?: 'oci' | 'docker' | undefined;
+  format?: ManifestFormat | undefined;
 }
 
 /** A format, loaded when it is first named: most runs need one of them. */
@@ -25,26 +26,33 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
     'docker-archive',
     {
       source: async (...args) => (await import('./docker-archive/open.ts')).openDockerArchive(...args),
-      sink: async (path, ref, context, { legacy }) =>
+      sink: async (path, ref, context, { legacy, format }) =>
         legacy === true
           ? (await import('./docker-archive/legacy-sink.ts')).openLegacySink(path, ref, context)
-          : (await import('./docker-archive/sink.ts')).openDockerArchiveSink(path, ref, context),
+          : (await import('./docker-archive/sink.ts')).openDockerArchiveSink(path, ref, context, { format }),
     },
   ],
   [
     'oci',
     {
       source: async (...args) => (await import('./oci-layout/open.ts')).openLayoutDirectory(...args),
-      sink: async (path, ref, context) =>
-        (await import('./oci-layout/directory-sink.ts')).openDirectorySink(path, ref, context),
+      sink: async (...args) => (await import('./oci-layout/directory-sink.ts')).openDirectorySink(...args),
     },
   ],
   [
     'oci-archive',
     {
       source: async (...args) => (await import('./oci-layout/open.ts')).openLayoutArchive(...args),
-      sink: async (path, ref, context) =>
-        (await import('./oci-layout/archive-sink.ts')).openArchiveSink(path, ref, context),
+      sink: async (...args) => (await import('./oci-layout/archive-sink.ts')).openArchiveSink(...args),
+    },
+  ],
+  [
+    'docker',
+    {
+      source: async (path, _ref, context) =>
+        (await import('./distribution/source.ts')).openRegistrySource(path, context),
+      sink: async (path, _ref, context, options) =>
+        (await import('./distribution/sink.ts')).openRegistrySink(path, context, options),
     },
   ],
 ]);
@@ -65,6 +73,8 @@ export function parseLocation(text: string): Location {
   const transport = text.slice(0, Math.max(colon, 0));
   if (!TRANSPORTS.has(transport)) return { transport: null, path: text, ref: null };
   const rest = text.slice(colon + 1);
+  // Tags and ports have colons of their own; the transport itself says what is wrong with such a name.
+  if (transport === 'docker') return { transport, path: rest, ref: null };
   const second = rest.indexOf(':');
   const path = second < 0 ? rest : rest.slice(0, second);
   const ref = second < 0 ? null : rest.slice(second + 1);

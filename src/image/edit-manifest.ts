@@ -1,12 +1,10 @@
 import { type Digest, sha256Digest } from '../identity/digest.ts';
 import {
-  compressionOfType,
   DOCKER_CONFIG,
   DOCKER_INDEX,
   DOCKER_MANIFEST,
   formatOf,
-  isForeignLayerType,
-  layerTypeIn,
+  layerTypeAs,
   type ManifestFormat,
   OCI_CONFIG,
   OCI_INDEX,
@@ -54,7 +52,7 @@ export function editManifest(
 }
 
 function editLayer(old: Fields, layer: Target, format: ManifestFormat): Fields {
-  const mediaType = typeOfLayer(layer.mediaType, format);
+  const mediaType = layerTypeAs(format, layer.mediaType);
   if (old['digest'] === layer.digest) return { ...withoutForeign(old, format), mediaType };
   const { annotations, urls: _urls, data: _data, ...rest } = old;
   const kept = Object.entries((annotations ?? {}) as Fields).filter(
@@ -70,13 +68,6 @@ function withoutForeign(old: Fields, format: ManifestFormat): Fields {
   if (format === 'oci') return old;
   const { annotations: _annotations, ...rest } = old;
   return rest;
-}
-
-/** Foreign layers stay what they are: their bytes may not be where others would look for them. */
-function typeOfLayer(mediaType: string, format: ManifestFormat): string {
-  const compression = compressionOfType(mediaType);
-  if (compression === null || isForeignLayerType(mediaType)) return mediaType;
-  return formatOf(mediaType) === format ? mediaType : layerTypeIn(format, compression);
 }
 
 function inFormat(fields: Fields, format: ManifestFormat): Fields {

@@ -25,6 +25,8 @@ export interface ImageSink {
   putBlob(digest: Digest, blob: BlobRef & { size: number }, options: { move: boolean }): Promise<void>;
   putImage(image: SinkImage): Promise<WrittenImage>;
   putIndex(index: SinkIndex): Promise<void>;
+  /** Takes a manifest that is no image, a statement about one; where there is no such method it is a blob like others. */
+  putManifest?(manifest: { raw: Buffer; mediaType: string; digest: Digest }): Promise<void>;
 
   /** Makes everything visible at once: renames into place, synced. */
   commit(): Promise<void>;

@@ -8,6 +8,7 @@ export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v
 export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
 export const DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json';
+const DOCKER_SCHEMA1_SIGNED = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
 
 const DOCKER_FOREIGN_LAYER = 'application/vnd.docker.image.rootfs.foreign.diff.tar';
 const OCI_NONDISTRIBUTABLE_LAYER = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
@@ -27,6 +28,11 @@ export function isManifestType(mediaType: string): boolean {
 
 export function isIndexType(mediaType: string): boolean {
   return mediaType === OCI_INDEX || mediaType === DOCKER_INDEX;
+}
+
+/** A manifest of Docker before 1.10, which has a chain of v1 images instead of a config. */
+export function isSchema1Type(mediaType: string): boolean {
+  return mediaType === DOCKER_SCHEMA1 || mediaType === DOCKER_SCHEMA1_SIGNED;
 }
 
 export function isConfigType(mediaType: string): boolean {
@@ -62,8 +68,13 @@ export function compressionOfType(layerType: string): 'none' | 'gzip' | 'zstd' |
   return /[+.]zstd$/.test(layerType) ? 'zstd' : 'none';
 }
 
-/** The type of a layer packed this way, for a manifest of this format. */
-export function layerTypeIn(format: ManifestFormat, compression: 'none' | 'gzip' | 'zstd'): string {
+/**
+ * The type of a layer in a manifest of the other format. Foreign layers stay what they are: their bytes may not be where
+ * others would look for them.
+ */
+export function layerTypeAs(format: ManifestFormat, layerType: string): string {
+  const compression = compressionOfType(layerType);
+  if (compression === null || isForeignLayerType(layerType) || formatOf(layerType) === format) return layerType;
   if (format === 'oci') return ociLayerType(compression);
   return compression === 'none' ? DOCKER_LAYER : `${DOCKER_LAYER}.${compression}`;
 }
@@ -71,11 +82,4 @@ export function layerTypeIn(format: ManifestFormat, compression: 'none' | 'gzip'
 /** The OCI type of a layer packed this way. */
 export function ociLayerType(compression: 'none' | 'gzip' | 'zstd'): string {
   return compression === 'none' ? OCI_LAYER : `${OCI_LAYER}+${compression}`;
-}
-
-/** The OCI name of what may have Docker's: a manifest that we make is an OCI one throughout. */
-export function ociTypeOf(layerType: string): string {
-  if (!layerType.startsWith(DOCKER_LAYER)) return layerType;
-  if (layerType.endsWith('.gzip')) return ociLayerType('gzip');
-  return ociLayerType(layerType.endsWith('.zstd') ? 'zstd' : 'none');
 }

@@ -15,17 +15,21 @@ const FIRST_KEPT = [1, 8, 3];
 /**
  * The config of the content-addressed image that Docker 1.10 made of a v1 image when it migrated its store, byte for byte:
  * so the image has the id that it has there. `chain` is base first, with the DiffID of each layer (null for an image
- * without one, which is no step of the history). `base` is the config of a content-addressed image below the chain.
+ * without one, which is a step of the history only with `emptySteps`, as in what Docker made of a manifest of schema 1). `base` is the config of a content-addressed image below the chain.
  * Throws JSON_INVALID or LIMIT_EXCEEDED.
  */
 export function modernOfLegacy(
   chain: readonly { json: Buffer }[],
   diffIds: readonly (Digest | null)[],
   base: Buffer | null = null,
+  emptySteps = false,
 ): { raw: Buffer; digest: Digest } {
   const inherited = base === null ? { diffIds: [], history: [] } : readBase(base);
-  const own = chain.filter((_, index) => diffIds[index] !== null);
-  const history = [...inherited.history, ...own.map(({ json }) => marshalLater(historyStep(json)))];
+  const steps = chain.flatMap(({ json }, index) => {
+    const empty = diffIds[index] === null;
+    return empty && !emptySteps ? [] : [marshalLater(historyStep(json, empty))];
+  });
+  const history = [...inherited.history, ...steps];
   const layers = [...inherited.diffIds, ...diffIds.filter((diffId) => diffId !== null)];
   const rootfs = layers.length === 0 ? { type: 'layers' } : { type: 'layers', diff_ids: layers };
   const members = membersOf(chain.at(-1)!.json).filter(([key]) => !DROPPED.has(key));
@@ -53,7 +57,7 @@ function compareVersions(version: string, other: readonly number[]): number {
   return 0;
 }
 
-function historyStep(json: Buffer): GoStruct {
+function historyStep(json: Buffer, empty: boolean): GoStruct {
   const { created, author, containerConfig, comment } = decodeImageJson(json);
   const text = (value: string): string | undefined => (value === '' ? undefined : value);
   return {
@@ -61,6 +65,7 @@ function historyStep(json: Buffer): GoStruct {
     author: text(author),
     created_by: text((containerConfig.Cmd ?? []).join(' ')),
     comment: text(comment),
+    empty_layer: empty || undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import {
   isLayerType,
   isManifestType,
   ociLayerType,
-  ociTypeOf,
+  layerTypeAs,
 } from '../../src/image/media-types.ts';
 import { formatPlatform, hostPlatform, parsePlatform, platformMatches } from '../../src/image/platform.ts';
 
@@ -100,7 +100,7 @@ describe('media types', () => {
     [`${DOCKER}.diff.tar.zstd`, ociLayerType('zstd')],
     [`${OCI}.v1.tar+zstd`, ociLayerType('zstd')],
   ])('%s has the OCI name %s', (docker, oci) => {
-    expect(ociTypeOf(docker)).toBe(oci);
+    expect(layerTypeAs('oci', docker)).toBe(oci);
   });
 });
 

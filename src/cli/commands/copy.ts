@@ -18,6 +18,7 @@ import { printable } from '../../reporting/printable.ts';
 import { checkCopyOptions, type CopyOptions } from '../copy-options.ts';
 import { combineExitCodes, EXIT, type ExitCode, type Stage } from '../exit-codes.ts';
 import { bareId } from '../lookup.ts';
+import { addRegistryOptions, sideContext } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { runTracked } from '../tracked-work.ts';
@@ -27,23 +28,27 @@ const collect = (value: string, before: string[] = []): string[] => [...before, 
 
 export const verb: Verb = {
   define: (command) =>
-    void addPackingOptions(
-      command
-        .usage('[options] <source...> <destination>')
-        .argument('<source...>', 'what `layermill import` reads, and store:NAME; the last one is the destination')
-        .option('--all', 'all images of an index (the default; for those who are used to say so)')
-        .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)
-        .option('--preserve-digests', 'fail an image unless its manifest stays the same')
-        .addOption(new Option('--allow <level>', 'fail an image that would change more than this').choices(EQUALITIES))
-        .addOption(new Option('--format <format>', 'media types of manifests').choices(['oci', 'docker', 'v2s2'])),
-    )
-      .option('--additional-tag <name>', 'another name for the image; may be repeated', collect)
-      .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
-      .option('--digestfile <file>', 'write the digests of manifests into this file')
-      .option('--dry-run', 'say what would be copied, and copy nothing')
-      .option('--cache <dir>', 'where packed layers are kept between runs, or none')
-      .option('--cache-size <bytes>', 'what may stay there (default: 20GB)')
-      .addHelpText('after', OUTRO),
+    void addRegistryOptions(
+      addPackingOptions(
+        command
+          .usage('[options] <source...> <destination>')
+          .argument('<source...>', 'what `layermill import` reads, and store:NAME; the last one is the destination')
+          .option('--all', 'all images of an index (the default; for those who are used to say so)')
+          .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)
+          .option('--preserve-digests', 'fail an image unless its manifest stays the same')
+          .addOption(
+            new Option('--allow <level>', 'fail an image that would change more than this').choices(EQUALITIES),
+          )
+          .addOption(new Option('--format <format>', 'media types of manifests').choices(['oci', 'docker', 'v2s2'])),
+      )
+        .option('--additional-tag <name>', 'another name for the image; may be repeated', collect)
+        .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
+        .option('--digestfile <file>', 'write the digests of manifests into this file')
+        .option('--dry-run', 'say what would be copied, and copy nothing')
+        .option('--cache <dir>', 'where packed layers are kept between runs, or none')
+        .option('--cache-size <bytes>', 'what may stay there (default: 20GB)'),
+      ['src', 'dest'],
+    ).addHelpText('after', OUTRO),
 
   run: async (session, operands, options: CopyOptions) => {
     const { sources, destination } = ends(operands);
@@ -51,12 +56,14 @@ export const verb: Verb = {
     if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options);
     const store = sources.some((source) => source.startsWith(STORE)) ? await session.engine() : null;
     const pipeline = store ?? (await session.pipeline());
-    const context: FormatContext = { ...pipeline.formats, signal: session.signal };
+    const context: FormatContext = { ...pipeline.formats, signal: session.signal, platforms: checked.platforms };
+    const from = await sideContext(context, options, 'src', { session, places: sources });
+    const to = await sideContext(context, options, 'dest', { session, places: [destination] });
     const open = async (location: string, signal: AbortSignal): Promise<ImageSource> =>
       store !== null && location.startsWith(STORE)
         ? storeSource(store, bareId(location.slice(STORE.length)))
-        : openSource(location, { ...context, signal });
-    const sink = await openSink(destination, context, { legacy: options.legacy, format: checked.format });
+        : openSource(location, { ...from.context, signal });
+    const sink = await openSink(destination, to.context, { legacy: options.legacy, format: checked.format });
     const codes: ExitCode[] = [];
     const digests: string[] = [];
     // Results must not be mixed with an archive.
@@ -72,6 +79,8 @@ export const verb: Verb = {
         if (result.error === null && result.manifestDigest !== null) digests.push(lineOf(result));
       },
     });
+    await from.registries?.close();
+    await to.registries?.close();
     if (options.digestfile !== undefined) await writeFile(options.digestfile, digestText(digests));
     return combineExitCodes(codes);
   },

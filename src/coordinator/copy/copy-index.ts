@@ -26,23 +26,44 @@ export async function copiedIndex(
   written: ReadonlyMap<Digest, Target>,
 ): Promise<CopiedIndex> {
   const { raw, mediaType, digest, names } = index;
+  const lines = decodeIndex(raw, mediaType);
   const images = index.members.filter(({ configDigest }) => configDigest !== null);
-  const there = images.filter((member) => written.has(member.digest));
-  if (there.length === 0) throw nothingLeft(job, index);
+  if (!images.some((member) => written.has(member.digest))) throw nothingLeft(job, index);
   const format = job.format ?? formatOf(mediaType);
   const isSame = images.every((member) => written.get(member.digest)?.digest === member.digest);
-  if (isSame && format === formatOf(mediaType)) {
-    for (const attachment of index.attachments) await copier.copyBlob(attachment);
+  // Statements about images are about their manifests, so they go with those that have not changed.
+  if (isSame) await copyAttachments(job, copier, index);
+  const kept = isSame ? new Set(index.attachments.map((attachment) => attachment.digest)) : new Set();
+  const absent = lines.filter((line) => !written.has(line.digest) && !kept.has(line.digest));
+  // A layout may list what it has not; a registry refuses that, and who chose platforms wants an index of those.
+  const mayBeSparse = job.platforms === undefined && job.sink.putManifest === undefined;
+  if (isSame && format === formatOf(mediaType) && (absent.length === 0 || mayBeSparse))
     return { index: { names, ref: null, raw, mediaType, digest }, warnings: [] };
-  }
-  const edited = editIndex(index, written, format);
-  const left = decodeIndex(raw, mediaType).length - decodeIndex(edited.raw, edited.mediaType).length;
-  const others = index.members.length - images.length;
-  const warnings =
-    others === 0 || left === 0
-      ? []
-      : [`${index.ref}: ${others} members that are no images speak of manifests that have changed, and were left out`];
+  const targets = new Map<string, Target>(written);
+  for (const line of lines) if (kept.has(line.digest)) targets.set(line.digest, targetOf(line));
+  const edited = editIndex(index, targets, format);
+  const lost = job.platforms === undefined && absent.length > 0;
+  const warnings = lost
+    ? [`${index.ref}: ${absent.length} members of its index were left out: they are no images here`]
+    : [];
   return { index: { names, ref: null, ...edited }, warnings };
+}
+
+function targetOf({ mediaType, digest, size }: Target): Target {
+  return { mediaType, digest, size };
+}
+
+/** What members that are no images are made of comes before them: registries take no manifest of what they have not. */
+async function copyAttachments({ sink }: CopyJob, copier: LayerCopier, index: SourceIndex): Promise<void> {
+  const types = new Map(decodeIndex(index.raw, index.mediaType).map(({ digest, mediaType }) => [digest, mediaType]));
+  const manifests: { raw: Buffer; mediaType: string; digest: Digest }[] = [];
+  for (const attachment of index.attachments) {
+    const digest = attachment.digest!;
+    const mediaType = types.get(digest);
+    if (mediaType === undefined || sink.putManifest === undefined) await copier.copyBlob(attachment);
+    else manifests.push({ raw: await copier.readBlob(attachment), mediaType, digest });
+  }
+  for (const manifest of manifests) await sink.putManifest?.(manifest);
 }
 
 function nothingLeft({ platforms }: CopyJob, { ref }: SourceIndex): Error {

@@ -4,6 +4,7 @@ import type { BlobCache } from '../../cache/blob-cache.ts';
 import type { Compression, CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
 import { profileText } from '../../compression/profile-text.ts';
+import { readDocument } from '../../formats/read-document.ts';
 import { compressionOf } from '../../graph/layer-input.ts';
 import { type Digest, digestMismatch } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
@@ -92,6 +93,18 @@ export class LayerCopier {
     const promised = { digest: blob.digest!, size: sizeOf(blob)! };
     const layer = { diffId: promised.digest, blob, mediaType: null };
     return this.#once(promised.digest, () => this.#bring(layer, promised, 'none'));
+  }
+
+  /** The bytes of a blob that is a document. */
+  async readBlob(blob: BlobRef | PendingBlob): Promise<Buffer> {
+    if (!isPending(blob)) return readDocument(blob, 'a member of an index');
+    const path = join(this.#plan.dir, `document-${this.#files++}`);
+    try {
+      const { digest, size } = await blob.obtain(path, { signal: this.#run.signal });
+      return await readDocument({ path, digest, size }, 'a member of an index');
+    } finally {
+      await rm(path, { force: true });
+    }
   }
 
   async #keep(layer: SourceLayer, compression: Compression): Promise<CopiedLayer> {

@@ -77,7 +77,8 @@ export class LayerWriter {
   }
 
   async #pack({ id, diffId, tarSize }: Layer): Promise<SinkLayer> {
-    const profile = this.#profile === 'keep' ? profileFor({ compression: 'none' }) : this.#profile;
+    const profile =
+      this.#profile === 'keep' ? profileFor({ compression: this.#sink.plainLayers ?? 'none' }) : this.#profile;
     const mediaType = ociLayerType(profile.compression);
     if (profile.compression === 'none' && (await this.#sink.hasBlob(diffId, tarSize))) {
       this.#tell(diffId, tarSize);

@@ -2,6 +2,7 @@ import { digestHex } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
 import type { ImageSink, SinkImage } from '../../image/image-sink.ts';
 import { openArchiveOutput } from '../archive-output.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
 import type { FormatContext } from '../context.ts';
 import { askedName } from '../names.ts';
 import { layoutMembers } from '../oci-layout/archive-sink.ts';
@@ -17,10 +18,11 @@ export async function openDockerArchiveSink(
   path: string,
   ref: string | null,
   context: FormatContext,
+  { format }: { format?: ManifestFormat | undefined } = {},
 ): Promise<ImageSink> {
   const asked = ref === null ? null : askedName(ref);
   const { blobs, write } = await openArchiveOutput(path, context);
-  const layout = new LayoutStaging(blobs);
+  const layout = new LayoutStaging(blobs, format);
   const images: SinkImage[] = [];
   return {
     transport: 'docker-archive',

@@ -1,5 +1,6 @@
 import type { ImageSink } from '../../image/image-sink.ts';
 import { openArchiveOutput } from '../archive-output.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
 import type { FormatContext } from '../context.ts';
 import type { OuterMember } from '../tar-outer.ts';
 import { type IndexEntry, indexJson, LAYOUT_FILE } from './documents.ts';
@@ -7,9 +8,14 @@ import { blobPath } from './layout-files.ts';
 import { LayoutStaging } from './layout-staging.ts';
 
 /** Writes an OCI layout as one archive; the file appears, or replaces another, at the commit. */
-export async function openArchiveSink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+export async function openArchiveSink(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+  { format }: { format?: ManifestFormat | undefined } = {},
+): Promise<ImageSink> {
   const { blobs, write } = await openArchiveOutput(path, context);
-  const layout = new LayoutStaging(blobs);
+  const layout = new LayoutStaging(blobs, format);
   return {
     transport: 'oci-archive',
     location: path,

@@ -7,6 +7,7 @@ import type { ImageSink } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import { syncDirectory, writeFileAtomic } from '../../streams/atomic-file.ts';
 import { BlobStaging } from '../blob-staging.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
 import type { FormatContext } from '../context.ts';
 import { syncFiles } from '../durable.ts';
 import { REF_NAME } from '../names.ts';
@@ -19,10 +20,15 @@ import { LayoutStaging } from './layout-staging.ts';
  * place, then replaces index.json; an entry with the same ref name is replaced.
  * Throws DIRECTORY_NOT_EMPTY for a directory that holds something else.
  */
-export async function openDirectorySink(path: string, ref: string | null, context: FormatContext): Promise<ImageSink> {
+export async function openDirectorySink(
+  path: string,
+  ref: string | null,
+  context: FormatContext,
+  { format }: { format?: ManifestFormat | undefined } = {},
+): Promise<ImageSink> {
   await checkTarget(path);
   const blobs = await BlobStaging.create(path, false, context);
-  const layout = new LayoutStaging(blobs);
+  const layout = new LayoutStaging(blobs, format);
   return {
     transport: 'oci',
     location: path,

@@ -1,6 +1,5 @@
 import type { Digest } from '../../identity/digest.ts';
-import type { SinkImage } from '../../image/image-sink.ts';
-import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, ociTypeOf } from '../../image/media-types.ts';
+import { OCI_INDEX } from '../../image/media-types.ts';
 import { canonicalName, CONTAINERD_NAME, REF_NAME } from '../names.ts';
 
 /** A line of an index.json that is written. */
@@ -12,18 +11,6 @@ export interface IndexEntry {
 }
 
 export const LAYOUT_FILE: Buffer = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
-
-/** The manifest of an image that has none of its own, or none that is still true. */
-export function manifestOf(image: SinkImage): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: OCI_MANIFEST,
-      config: { mediaType: OCI_CONFIG, digest: image.configDigest, size: image.config.length },
-      layers: image.layers.map(({ mediaType, digest, size }) => ({ mediaType: ociTypeOf(mediaType), digest, size })),
-    }),
-  );
-}
 
 export function indexJson(manifests: readonly unknown[]): Buffer {
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));

@@ -2,11 +2,12 @@ import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
-import { OCI_MANIFEST } from '../../image/media-types.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import type { BlobStaging } from '../blob-staging.ts';
 import { CONTAINERD_NAME, REF_NAME } from '../names.ts';
-import { type IndexEntry, manifestOf, nameAnnotations } from './documents.ts';
+import { manifestOf } from '../new-manifest.ts';
+import { type IndexEntry, nameAnnotations } from './documents.ts';
 
 /** What was put, under the names it was put with. */
 interface Item {
@@ -20,18 +21,19 @@ interface Item {
 /** The images and indexes of a layout that is being made; whoever writes it gives it its form. */
 export class LayoutStaging {
   readonly blobs: BlobStaging;
+  readonly #format: ManifestFormat | undefined;
   readonly #images: Item[] = [];
   readonly #indexes: (Item & { members: Set<Digest> })[] = [];
 
-  constructor(blobs: BlobStaging) {
+  constructor(blobs: BlobStaging, format?: ManifestFormat) {
     this.blobs = blobs;
+    this.#format = format;
   }
 
   async putImage(image: SinkImage): Promise<WrittenImage> {
     await this.blobs.putBytes(image.config, image.configDigest);
-    const raw = image.manifest?.raw ?? manifestOf(image);
-    const digest = await this.blobs.putBytes(raw, image.manifest?.digest);
-    const mediaType = image.manifest?.mediaType ?? OCI_MANIFEST;
+    const { raw, mediaType, digest } = manifestOf(image, this.#format);
+    await this.blobs.putBytes(raw, digest);
     const { names, additional = [], ref } = image;
     this.#images.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref });
     return { manifestDigest: digest };

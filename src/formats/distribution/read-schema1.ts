@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { engineError } from '../../errors/kinds.ts';
+import { digestHex } from '../../identity/digest.ts';
+import { decodeConfig } from '../../image/decode-config.ts';
+import type { ModernImage, SourceLayer } from '../../image/image-source.ts';
+import { modernOfLegacy } from '../../image/modern-of-legacy.ts';
+import { decodeSchema1, type Schema1Layer } from '../../image/schema1.ts';
+import type { NamedDescriptor } from '../content.ts';
+import type { FormatContext } from '../context.ts';
+import type { Spool } from '../spool.ts';
+import { signedPayload } from './payload-digest.ts';
+import type { Repository } from './registry.ts';
+
+/**
+ * Makes of a manifest of schema 1 the image that Docker makes of it when it pulls it. There is no config in such a manifest
+ * and no DiffID, so the layers are fetched and unpacked to know them.
+ */
+export async function readSchema1(
+  repository: Repository,
+  { raw, entry }: { raw: Buffer; entry: NamedDescriptor },
+  spool: Spool,
+  context: FormatContext,
+): Promise<ModernImage> {
+  // What was not signed says nothing; a manifest without signatures is what it is.
+  const chain = decodeSchema1(signedPayload(raw) ?? raw, context.documents);
+  const layers: (SourceLayer | null)[] = [];
+  for (const step of chain) layers.push(step.throwaway ? null : await fetchLayer(repository, step, spool, context));
+  const diffIds = layers.map((layer) => layer?.diffId ?? null);
+  const config = decodeConfig(modernOfLegacy(chain, diffIds, null, true).raw, context.documents);
+  return {
+    kind: 'modern',
+    ref: entry.ref,
+    names: entry.names,
+    config: config.raw,
+    configDigest: config.digest,
+    platform: config.platform,
+    layers: layers.filter((layer) => layer !== null),
+    manifest: null,
+    warnings: ['its manifest is of schema 1, and was converted; push it anew, for registries give such ones up'],
+  };
+}
+
+async function fetchLayer(
+  repository: Repository,
+  { blob: digest }: Schema1Layer,
+  spool: Spool,
+  { pool, limits, signal }: FormatContext,
+): Promise<SourceLayer> {
+  const size = await repository.blobSize(digest, signal);
+  if (size === null) {
+    const message = `the layer ${digest} is not in ${repository.host}/${repository.name}`;
+    throw engineError('BLOB_MISSING', message, { digest });
+  }
+  const path = join(spool.path, digestHex(digest));
+  const blob = { path, digest, size };
+  await spool.share.grow(size, signal);
+  await repository.download({ digest, size }, path, { signal });
+  const input = { source: { from: 'blob', blob } as const, bytes: { keepBlob: null, expected: {} }, limits };
+  const { digests } = await pool.run('layer.hash', input, { signal });
+  return { diffId: digests.diffId, blob, mediaType: null };
+}

@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../../identity/digest.ts';
+import type { Document } from '../../image/edit-manifest.ts';
+import type { SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
+import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { FormatContext } from '../context.ts';
+import { manifestOf } from '../new-manifest.ts';
+import type { Repository } from './registry.ts';
+
+/** Brings images to one repository: blobs and manifests at once, tags when everything is there. */
+export class RepositoryPusher {
+  readonly repository: Repository;
+  readonly #context: FormatContext;
+  readonly #format: ManifestFormat | undefined;
+  /** Blobs that are there, or on their way. */
+  readonly #blobs = new Map<Digest, Promise<void>>();
+  readonly #tags: [tag: string, document: Document][] = [];
+
+  constructor(repository: Repository, context: FormatContext, format: ManifestFormat | undefined) {
+    this.repository = repository;
+    this.#context = context;
+    this.#format = format;
+  }
+
+  /** Asks once; takes a blob over from `origin` when that is another repository of this registry. */
+  async hasBlob(digest: Digest, size: number, origin?: string): Promise<boolean> {
+    const known = this.#blobs.get(digest);
+    if (known !== undefined) return known.then(() => true);
+    const { signal } = this.#context;
+    const found = (await this.repository.blobSize(digest, signal)) === size || (await this.#mount(digest, origin));
+    if (found) this.#blobs.set(digest, Promise.resolve());
+    return found;
+  }
+
+  async putBlob(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
+    const sending = this.#blobs.get(digest) ?? this.#send(digest, blob, move);
+    this.#blobs.set(digest, sending);
+    try {
+      await sending;
+    } catch (error) {
+      this.#blobs.delete(digest);
+      throw error;
+    } finally {
+      if (move) await rm(blob.path, { force: true });
+    }
+  }
+
+  /** Pushes the config and the manifest; `check` sees its digest before anything is sent. */
+  async putImage(image: SinkImage, tags: readonly string[], check: (digest: Digest) => void): Promise<WrittenImage> {
+    const manifest = manifestOf(image, this.#format);
+    check(manifest.digest);
+    await this.#putBytes(image.configDigest, image.config);
+    await this.putManifest(manifest);
+    this.#tag(tags, manifest);
+    return { manifestDigest: manifest.digest };
+  }
+
+  async putIndex(index: SinkIndex, tags: readonly string[], check: (digest: Digest) => void): Promise<void> {
+    check(index.digest);
+    await this.putManifest(index);
+    this.#tag(tags, index);
+  }
+
+  /** A manifest or index without a name. */
+  async putManifest({ digest, raw, mediaType }: Document): Promise<void> {
+    const { signal } = this.#context;
+    if ((await this.repository.headManifest(digest, signal)) !== null) return;
+    await this.repository.putManifest(digest, raw, mediaType, signal);
+  }
+
+  /** Gives the tags that do not lead where they should yet. */
+  async commit(): Promise<void> {
+    const { signal } = this.#context;
+    for (const [tag, { digest, raw, mediaType }] of this.#tags) {
+      const now = await this.repository.headManifest(tag, signal);
+      if (now?.digest !== digest) await this.repository.putManifest(tag, raw, mediaType, signal);
+    }
+  }
+
+  #tag(tags: readonly string[], { raw, mediaType, digest }: Document): void {
+    for (const tag of tags) this.#tags.push([tag, { raw, mediaType, digest }]);
+  }
+
+  async #mount(digest: Digest, origin: string | undefined): Promise<boolean> {
+    const { host, name } = this.repository;
+    if (origin === undefined || !origin.startsWith(`${host}/`)) return false;
+    const from = origin.slice(host.length + 1);
+    return from !== name && this.repository.mount(digest, from, this.#context.signal);
+  }
+
+  /** What somebody else has hashed goes as it is; other bytes are hashed while they are sent. */
+  async #send(digest: Digest, blob: BlobRef & { size: number }, verified: boolean): Promise<void> {
+    const { pool, signal } = this.#context;
+    const whole = { ...blob, digest };
+    const sending = this.repository.upload(whole, { signal });
+    if (verified) return sending;
+    const [sent, hashed] = await Promise.allSettled([sending, pool.run('blob.digest', { blob: whole }, { signal })]);
+    // That the bytes are wrong says more than that a registry does not want them.
+    for (const outcome of [hashed, sent]) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  async #putBytes(digest: Digest, bytes: Buffer): Promise<void> {
+    if (await this.hasBlob(digest, bytes.length)) return;
+    const dir = await mkdtemp(join(this.#context.tempDir, 'layermill-push-'));
+    try {
+      const path = join(dir, 'config');
+      await writeFile(path, bytes);
+      await this.putBlob(digest, { path, size: bytes.length }, true);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+}

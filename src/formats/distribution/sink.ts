@@ -1,0 +1,144 @@
+import { engineError } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
+import { parseRepositoryTag } from '../../identity/reference.ts';
+import type { ImageSink } from '../../image/image-sink.ts';
+import type { ManifestFormat } from '../../image/media-types.ts';
+import { quoted } from '../../image/strict-json.ts';
+import { BlobStaging } from '../blob-staging.ts';
+import type { FormatContext } from '../context.ts';
+import { type DockerPrefix, type DockerReference, parseDockerDestination } from './docker-reference.ts';
+import { registriesOf } from './registries-of.ts';
+import { RepositoryPusher } from './repository-pusher.ts';
+
+/**
+ * Pushes images to a registry: to one repository (`//HOST/NAME[:TAG][@DIGEST]`), or below a path of it (`//HOST/PATH/`), each
+ * by its own name. Blobs and manifests are sent as they come; tags are set at the commit, so that nobody who asks by name
+ * sees half of it. Throws INVALID_ARGUMENT, INVALID_NAME, ….
+ */
+export async function openRegistrySink(
+  path: string,
+  context: FormatContext,
+  { format }: { format?: ManifestFormat | undefined } = {},
+): Promise<ImageSink> {
+  const destination = parseDockerDestination(path);
+  const { registries, close } = registriesOf(context, 'sink');
+  const repositories = new Map<string, Promise<RepositoryPusher>>();
+  const pusherOf = (name: string): Promise<RepositoryPusher> => {
+    const known = repositories.get(name);
+    if (known !== undefined) return known;
+    const opened = registries
+      .repository(destination.host, name)
+      .then((repository) => new RepositoryPusher(repository, context, format));
+    repositories.set(name, opened);
+    return opened;
+  };
+  if ('reference' in destination) return oneRepository(path, destination, await pusherOf(destination.name), close);
+  return belowPrefix(path, destination, pusherOf, context, close);
+}
+
+const COMMON = {
+  transport: 'docker',
+  defaultCompression: 'keep',
+  plainLayers: 'gzip',
+  keepsManifests: true,
+} as const;
+
+function oneRepository(
+  location: string,
+  { tag, digest, reference }: DockerReference,
+  pusher: RepositoryPusher,
+  close: () => Promise<void>,
+): ImageSink {
+  // With a digest alone nothing is tagged: it says what must come out.
+  const tags = (additional: readonly string[] = []): string[] => [
+    ...(tag !== null || digest === null ? [tag ?? reference] : []),
+    ...additional.map((name) => parseRepositoryTag(name).reference),
+  ];
+  const check = (found: Digest): void => {
+    if (digest !== null && digest !== found) throw otherDigest(location, digest, found);
+  };
+  return {
+    ...COMMON,
+    location: `docker:${location}`,
+    hasBlob: (blob, size, origin) => pusher.hasBlob(blob, size, origin),
+    putBlob: (blob, from, { move }) => pusher.putBlob(blob, from, move),
+    putImage: (image) => pusher.putImage(image, tags(image.additional), check),
+    putIndex: (index) => pusher.putIndex(index, tags(index.additional), check),
+    putManifest: (manifest) => pusher.putManifest(manifest),
+    commit: () => pusher.commit(),
+    close,
+  };
+}
+
+/**
+ * Images below a path. Which repository a blob belongs to is known when its image comes, so blobs wait in a temporary
+ * directory until then, where they cost nothing if they lie on the same file system.
+ */
+async function belowPrefix(
+  location: string,
+  { prefix }: DockerPrefix,
+  pusherOf: (name: string) => Promise<RepositoryPusher>,
+  context: FormatContext,
+  close: () => Promise<void>,
+): Promise<ImageSink> {
+  const staging = await BlobStaging.create(context.tempDir, true, context);
+  const used = new Set<RepositoryPusher>();
+  /** Where each blob has been sent to: others take it over from there. */
+  const origins = new Map<Digest, string>();
+  const under = async (names: readonly string[]): Promise<[RepositoryPusher, string[]]> => {
+    const [first] = names;
+    if (first === undefined) throw nameless(location);
+    const repository = pathOf(first);
+    const pusher = await pusherOf(`${prefix}${repository}`);
+    used.add(pusher);
+    const tags = names.filter((name) => pathOf(name) === repository).map((name) => parseRepositoryTag(name).reference);
+    return [pusher, tags];
+  };
+  const push = async (pusher: RepositoryPusher, digest: Digest, size: number): Promise<void> => {
+    if (await pusher.hasBlob(digest, size, origins.get(digest))) return;
+    const blob = staging.blob(digest);
+    if (blob !== null) await pusher.putBlob(digest, blob, false);
+    origins.set(digest, `${pusher.repository.host}/${pusher.repository.name}`);
+  };
+  return {
+    ...COMMON,
+    location,
+    workDir: staging.path,
+    hasBlob: (digest) => Promise.resolve(staging.has(digest)),
+    putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
+    putImage: async (image) => {
+      const [pusher, tags] = await under([...image.names, ...(image.additional ?? [])]);
+      await Promise.all(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
+      return pusher.putImage(image, tags, () => {});
+    },
+    putIndex: async (index) => {
+      const [pusher, tags] = await under([...index.names, ...(index.additional ?? [])]);
+      await pusher.putIndex(index, tags, () => {});
+    },
+    commit: async () => {
+      for (const pusher of used) await pusher.commit();
+    },
+    close: async () => {
+      await staging.remove();
+      await close();
+    },
+  };
+}
+
+/** The path of a name below another registry: `quay.io/team/app:1` → `team/app`. */
+function pathOf(name: string): string {
+  const { repository } = parseRepositoryTag(name);
+  const slash = repository.indexOf('/');
+  const first = repository.slice(0, Math.max(slash, 0));
+  return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
+}
+
+function otherDigest(location: string, expected: Digest, actual: Digest): Error {
+  const message = `${location} names ${expected}, but the image that is to go there is ${actual}; nothing was tagged`;
+  return engineError('DIGEST_MISMATCH', message, { what: location, expected, actual });
+}
+
+function nameless(location: string): Error {
+  const message = `an image without a name cannot go below ${quoted(location)}; write docker://HOST/NAME:TAG for it`;
+  return engineError('INVALID_ARGUMENT', message, { argument: location });
+}
