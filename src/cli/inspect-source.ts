@@ -3,15 +3,19 @@ import { asEngineError } from '../errors/wire.ts';
 import type { RootSource } from '../formats/docker-root/root-listing.ts';
 import { openSource } from '../formats/transports.ts';
 import type { ImageSource, SourceItem } from '../image/image-source.ts';
+import { parsePlatform } from '../image/platform.ts';
 import { EXIT, combineExitCodes, type ExitCode } from './exit-codes.ts';
+import { sideContext, type TypedRegistryOptions } from './registry-options.ts';
 import type { Session } from './session.ts';
 import { isRoot, lineOfItem, listingJson, textOfLine, textOfListing } from './source-text.ts';
 
-export interface InspectSourceOptions {
+export interface InspectSourceOptions extends TypedRegistryOptions {
   /** The bytes of the config of the one image in it. */
   raw: boolean;
   /** The bytes of its manifest or index. */
   manifest: boolean;
+  /** Of an index only this one. */
+  platform?: string;
 }
 
 /** Shows what is in a source that is not the store: every image, or what the data directory of an engine holds. */
@@ -20,13 +24,17 @@ export async function inspectSource(
   location: string,
   options: InspectSourceOptions,
 ): Promise<ExitCode> {
+  const platforms = options.platform === undefined ? undefined : [parsePlatform(options.platform)];
   const { formats } = await session.pipeline();
-  const source = await openSource(location, { ...formats, signal: session.signal });
+  const given = { ...formats, signal: session.signal, platforms };
+  const { context, registries } = await sideContext(given, options, 'src', { session, places: [location] });
+  const source = await openSource(location, context);
   try {
     if (options.raw || options.manifest) return await printBytes(session, source, options);
     return isRoot(source) ? await printListing(session, source) : await printItems(session, source);
   } finally {
     await source.close();
+    await registries?.close();
   }
 }
 

@@ -10,12 +10,13 @@ import { printable } from '../../reporting/printable.ts';
 import { EXIT, type ExitCode, combineExitCodes } from '../exit-codes.ts';
 import { bareId, lookUp } from '../lookup.ts';
 import { type PackingOptions, addPackingOptions, packingOf } from '../packing.ts';
+import { addRegistryOptions, sideContext, type TypedRegistryOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { type Verb, examples } from '../verb.ts';
 import { runTracked } from '../tracked-work.ts';
 
-interface Options extends PackingOptions {
+interface Options extends PackingOptions, TypedRegistryOptions {
   to: string;
   preserveDigests?: boolean;
   platform?: string;
@@ -26,30 +27,32 @@ const COMPRESSIONS = ['keep', ...PACKING_NAMES] as const;
 
 export const verb: Verb = {
   define: (command) =>
-    void addPackingOptions(
-      command
-        .argument('<image...>', 'names, ids, or beginnings of ids')
-        .requiredOption(
-          '--to <destination>',
-          'docker-archive:PATH, oci:PATH or oci-archive:PATH, each with [:REF]; - is stdout',
-        ),
-      COMPRESSIONS,
-    )
-      .option('--preserve-digests', 'fail before anything is written unless every manifest stays the same')
-      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
-      .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
-      .addHelpText(
-        'after',
-        '\nWithout --compression an OCI layout gets layers as they came (keep), a docker-archive plain ones (none).\n' +
-          examples(
-            ['For `docker load`', 'layermill export busybox --to docker-archive:busybox.tar'],
-            [
-              'Several images in one layout, packed anew',
-              'layermill export a:1 b:1 --to oci:layout --compression zstd --level 9',
-            ],
-            ['To another machine', 'layermill export busybox --to docker-archive:- | ssh host docker load'],
+    void addRegistryOptions(
+      addPackingOptions(
+        command
+          .argument('<image...>', 'names, ids, or beginnings of ids')
+          .requiredOption(
+            '--to <destination>',
+            'docker-archive:PATH, oci:PATH or oci-archive:PATH, each with [:REF]; docker://HOST/NAME[:TAG]; - is stdout',
           ),
-      ),
+        COMPRESSIONS,
+      )
+        .option('--preserve-digests', 'fail before anything is written unless every manifest stays the same')
+        .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
+        .option('--legacy', 'write a docker-archive as Docker before 1.10 did'),
+      ['dest'],
+    ).addHelpText(
+      'after',
+      '\nWithout --compression an OCI layout gets layers as they came (keep), a docker-archive plain ones (none).\n' +
+        examples(
+          ['For `docker load`', 'layermill export busybox --to docker-archive:busybox.tar'],
+          [
+            'Several images in one layout, packed anew',
+            'layermill export a:1 b:1 --to oci:layout --compression zstd --level 9',
+          ],
+          ['To another machine', 'layermill export busybox --to docker-archive:- | ssh host docker load'],
+        ),
+    ),
 
   run: async (session, operands, options: Options) => {
     const packing = packingOf(options, session.settings.compression, COMPRESSIONS);
@@ -58,7 +61,8 @@ export const verb: Verb = {
     // Before the destination is opened, which may make a directory.
     await refuseUnpackable(packing, session.settings.compression);
     for (const name of operands) await lookUp(engine, name, options.platform);
-    const context = { ...engine.formats, signal: session.signal };
+    const given = { ...engine.formats, signal: session.signal };
+    const { context, registries } = await sideContext(given, options, 'dest', { session, places: [options.to] });
     const sink = await openSink(options.to, context, { legacy: options.legacy });
     // Results must not be mixed with an archive.
     const toStdout = parseLocation(options.to).path === '-';
@@ -72,6 +76,7 @@ export const verb: Verb = {
       platform,
       onImage: (result) => codes.push(tell(session, options.to, result, toStdout)),
     });
+    await registries?.close();
     return combineExitCodes(codes);
   },
 };

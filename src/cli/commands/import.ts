@@ -4,6 +4,7 @@ import type { ImportedImage, ImportResult } from '../../coordinator/jobs/import.
 import type { Engine } from '../../engine.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { asEngineError } from '../../errors/wire.ts';
+import type { FormatContext } from '../../formats/context.ts';
 import { openSource, parseLocation } from '../../formats/transports.ts';
 import { parsePlatform } from '../../image/platform.ts';
 import type { ImageSource, Platform } from '../../image/image-source.ts';
@@ -11,13 +12,14 @@ import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
 import { EXIT, type ExitCode, combineExitCodes, type Stage } from '../exit-codes.ts';
 import { refuseReadOnly } from '../lookup.ts';
+import { addRegistryOptions, sideContext, type TypedRegistryOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { shortId } from '../terminal.ts';
 import { type Verb, examples } from '../verb.ts';
 import { startTracked } from '../tracked-work.ts';
 import { newName } from './tag.ts';
 
-interface Options {
+interface Options extends TypedRegistryOptions {
   name?: string;
   clobber: boolean;
   blobs?: 'keep' | 'drop';
@@ -30,25 +32,27 @@ interface ImportOptions extends Omit<Options, 'platform'> {
 
 export const verb: Verb = {
   define: (command) =>
-    void command
-      .argument('<source...>', 'archives, layouts or directories; - is the standard input')
-      .option('--name <name>', 'call the image this, whatever the source calls it')
-      .option('--no-clobber', 'refuse to move a name that another image has')
-      .addOption(
-        new Option(
-          '--blobs <what>',
-          'keep the packed bytes of layers, so that manifests stay the same on export',
-        ).choices(['keep', 'drop']),
-      )
-      .option('--platform <platform>', 'what a name with several images means: os/architecture')
-      .addHelpText(
-        'after',
-        examples(
-          ['What `docker save` wrote', 'layermill import image.tar'],
-          ['One image of an OCI layout, under another name', 'layermill import oci:layout:v1 --name team/app:1'],
-          ['From a pipe', 'docker save busybox | layermill import -'],
-        ),
+    void addRegistryOptions(
+      command
+        .argument('<source...>', 'archives, layouts, registries or data directories; - is the standard input')
+        .option('--name <name>', 'call the image this, whatever the source calls it')
+        .option('--no-clobber', 'refuse to move a name that another image has')
+        .addOption(
+          new Option(
+            '--blobs <what>',
+            'keep the packed bytes of layers, so that manifests stay the same on export',
+          ).choices(['keep', 'drop']),
+        )
+        .option('--platform <platform>', 'what a name with several images means: os/architecture'),
+      ['src'],
+    ).addHelpText(
+      'after',
+      examples(
+        ['What `docker save` wrote', 'layermill import image.tar'],
+        ['One image of an OCI layout, under another name', 'layermill import oci:layout:v1 --name team/app:1'],
+        ['From a pipe', 'docker save busybox | layermill import -'],
       ),
+    ),
 
   run: async (session, operands, options: Options) => {
     const checked = checkOptions(operands, options);
@@ -57,13 +61,16 @@ export const verb: Verb = {
     session.progress.expect(operands.length);
     const ended: Promise<void>[] = [];
     const codes: ExitCode[] = [];
+    const given = { ...engine.formats, signal: session.signal };
+    const { context, registries } = await sideContext(given, options, 'src', { session, places: operands });
     // Submitting waits for room, so no more sources are open than there is work for.
     for (const text of operands) {
       if (session.signal.aborted) break;
-      const begun = await begin({ session, engine, options: checked, codes }, text);
+      const begun = await begin({ session, engine, context, options: checked, codes }, text);
       if (begun !== null) ended.push(begun.ended);
     }
     await Promise.all(ended);
+    await registries?.close();
     return combineExitCodes(codes);
   },
 };
@@ -71,6 +78,7 @@ export const verb: Verb = {
 interface Import {
   session: Session;
   engine: Engine;
+  context: FormatContext;
   options: ImportOptions;
   /** One for each image, and for each source that failed as a whole. */
   codes: ExitCode[];
@@ -90,12 +98,12 @@ function checkOptions(operands: readonly string[], options: Options): ImportOpti
 
 /** Resolves when the import has been admitted; null when the source could not be opened, which is told then. */
 async function begin(work: Import, text: string): Promise<{ ended: Promise<void> } | null> {
-  const { session, engine, options, codes } = work;
+  const { session, engine, context, options, codes } = work;
   const failed = (error: unknown): void =>
     void codes.push(session.fail(error, { source: text, ref: null }, stageOf(error)));
   let source: ImageSource;
   try {
-    source = await openSource(text, { ...engine.formats, signal: session.signal });
+    source = await openSource(text, context);
   } catch (error) {
     failed(error);
     return null;

@@ -8,10 +8,11 @@ import { printable } from '../../reporting/printable.ts';
 import { allImages, configDigestOf, virtualSize } from '../describe.ts';
 import { EXIT } from '../exit-codes.ts';
 import { lookUp } from '../lookup.ts';
+import { addRegistryOptions, type TypedRegistryOptions } from '../registry-options.ts';
 import { shortId, table } from '../terminal.ts';
 import { type Verb, examples } from '../verb.ts';
 
-interface Options {
+interface Options extends TypedRegistryOptions {
   raw?: boolean;
   manifest?: boolean;
   platform?: string;
@@ -34,27 +35,30 @@ interface Inspection {
 
 export const verb: Verb = {
   define: (command) =>
-    void command
-      .argument(
-        '<image>',
-        'a name, an id, or the beginning of an id; or a source such as oci:PATH or docker://HOST/NAME',
-      )
-      .option('--raw', 'the bytes of its config, exactly')
-      .option('--manifest', 'the bytes of its manifest or index, exactly; of a source only')
-      .option('--platform <platform>', 'of a name that has several: the image for os/architecture')
-      .addHelpText(
-        'after',
-        examples(
-          ['An image and its layers', 'layermill inspect busybox'],
-          ['The config digest, computed again', 'layermill inspect --raw busybox | sha256sum'],
-          ['What is in an archive, or in a data directory of Docker', 'layermill inspect docker-archive:image.tar'],
-        ),
+    void addRegistryOptions(
+      command
+        .argument(
+          '<image>',
+          'a name, an id, or the beginning of an id; or a source such as oci:PATH or docker://HOST/NAME',
+        )
+        .option('--raw', 'the bytes of its config, exactly')
+        .option('--manifest', 'the bytes of its manifest or index, exactly; of a source only')
+        .option('--platform <platform>', 'of a name that has several: the image for os/architecture'),
+      ['src'],
+    ).addHelpText(
+      'after',
+      examples(
+        ['An image and its layers', 'layermill inspect busybox'],
+        ['The config digest, computed again', 'layermill inspect --raw busybox | sha256sum'],
+        ['What is in an archive, or in a data directory of Docker', 'layermill inspect docker-archive:image.tar'],
       ),
+    ),
 
-  run: async (session, operands, { raw = false, manifest = false, platform }: Options) => {
+  run: async (session, operands, options: Options) => {
+    const { raw = false, manifest = false, platform } = options;
     if (parseLocation(operands[0]!).transport !== null) {
       const { inspectSource } = await import('../inspect-source.ts');
-      return inspectSource(session, operands[0]!, { raw, manifest });
+      return inspectSource(session, operands[0]!, { ...options, raw, manifest });
     }
     if (manifest) throw engineError('INVALID_ARGUMENT', '--manifest is for sources', { argument: '--manifest' });
     const engine = await session.engine();
