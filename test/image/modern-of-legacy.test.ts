@@ -125,3 +125,11 @@ test('JSON that is none is refused', async () => {
     expect(await codeOf((async () => configOf(json))()), json).toBe('JSON_INVALID');
   }
 });
+
+test('TestMarshalKeyOrder: keys are sorted, in whatever order the image was written', () => {
+  const backwards = Object.fromEntries(Object.entries(JSON.parse(chain[1]!.json.toString()) as object).reverse());
+  const { raw } = modernOfLegacy([chain[0]!, text(JSON.stringify(backwards))], [D1, D2]);
+  const keys = Object.keys(JSON.parse(raw.toString()) as object);
+  expect(keys).toEqual(keys.toSorted());
+  expect(raw.equals(modernOfLegacy(chain, [D1, D2]).raw)).toBe(true);
+});
