@@ -194,10 +194,17 @@ describe.each(DRIVERS)('docker-root of 1.9 and older: %s', (driver) => {
       Size: 0,
     });
     expect((await readOne(null, CONTAINER.slice(0, 12))).chain.at(-1)).toMatchObject({ id });
+    expect(image.warnings).toEqual([]);
     expect(await codeOf(readOne(null, 'db'))).toBe('CONTAINER_NOT_FOUND');
     await using jobs = await openJobLab({ driver: 'vfs' });
     const source = await openV1Root(root, null, { container: '/web' }, jobs.formats.context);
     expect((await jobs.import(source))[0]).toMatchObject({ error: null, id, layers: 3 });
+    if (driver === 'aufs' || driver === 'oldest') return;
+    rmSync(writer.place(`${CONTAINER}-init`), { recursive: true });
+    freeze();
+    const withInit = await readOne(null, 'web');
+    expect(namesIn((await obtain(withInit)).tar)).toContain('.dockerinit');
+    expect(withInit.warnings).toEqual([expect.stringContaining('init layer')]);
   });
 });
 

@@ -39,10 +39,18 @@ export class RootLayers {
     return this.#first(id, (driver) => driver.changes(id, parent));
   }
 
-  /** As `find`, for what a container changed. `init` is there only as long as the container is. */
-  async findContainer(id: string, image: string): Promise<FoundLayer> {
+  /**
+   * As `find`, for what a container changed. `clean` is false when the layer has what Docker puts where it mounts things:
+   * then the init layer that would tell it apart has gone.
+   */
+  async findContainer(id: string, image: string): Promise<FoundLayer & { clean: boolean }> {
     const init = `${id}-init`;
-    return this.#first(id, async (driver) => driver.containerChanges(id, (await driver.has(init)) ? init : image));
+    let clean = false;
+    const found = await this.#first(id, async (driver) => {
+      clean = await driver.has(init);
+      return driver.containerChanges(id, clean ? init : image);
+    });
+    return { ...found, clean: clean || found.changes.from === 'directory' };
   }
 
   async #first(id: string, changesOf: (driver: V1Driver) => Promise<TarSource>): Promise<FoundLayer> {

@@ -47,7 +47,8 @@ export class V1Reader {
     if (container.running) {
       warnings.push(`the container ${container.name} was running when its state was written; stop it to be sure`);
     }
-    const { changes } = await this.#layers.findContainer(container.id, container.image);
+    const { changes, clean } = await this.#layers.findContainer(container.id, container.image);
+    if (!clean) warnings.push('the init layer is missing, so empty files like /etc/hosts are part of the image');
     const { diffId } = await pool.run('layer.digest', { source: changes, expected: {}, limits }, { signal });
     const { id, json } = commitJson(container, decodeImageJson(chain.at(-1)!.json), diffId);
     const layer = rebuiltLayer({ id, exact: null, rebuilt: changes, about: 0 }, this.#context);
