@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { BlobCache } from '../../src/cache/blob-cache.ts';
 import { type Coordinator, createCoordinator } from '../../src/coordinator/coordinator.ts';
 import type { CopiedImage, CopyJob } from '../../src/coordinator/jobs/copy.ts';
+import { registriesFor } from '../../src/formats/distribution/registries-of.ts';
+import type { RegistryOptions } from '../../src/formats/distribution/registry.ts';
 import { openSink, openSource, type SinkOptions } from '../../src/formats/transports.ts';
+import type { ImageSource } from '../../src/image/image-source.ts';
 import { SpoolBudget } from '../../src/streams/spool-budget.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { type FormatLab, openFormatLab } from './format-context.ts';
@@ -21,7 +24,7 @@ export interface CopyLab extends AsyncDisposable {
   copy(sources: readonly string[], destination: string, options?: CopyOptions): Promise<CopiedImage[]>;
 }
 
-export function openCopyLab(): CopyLab {
+export function openCopyLab({ registry }: { registry?: RegistryOptions } = {}): CopyLab {
   const ran: string[] = [];
   const inner = inlinePool();
   const pool: TaskPool = {
@@ -58,13 +61,23 @@ export function openCopyLab(): CopyLab {
       }),
     copy: async (sources, destination, options = {}) => {
       const { legacy, ...job } = options;
-      const sink = await openSink(destination, formats.context, { legacy, format: job.format });
-      const opened = sources.map((location) => ({ location, open: () => openSource(location, formats.context) }));
+      const [from, to] = (['source', 'sink'] as const).map((side) =>
+        registriesFor(formats.context, side, registry ?? {}),
+      );
+      const context = { ...formats.context, platforms: options.platforms };
+      const sink = await openSink(destination, { ...context, registries: to }, { legacy, format: job.format });
+      const open = (location: string): Promise<ImageSource> => openSource(location, { ...context, registries: from });
+      const opened = sources.map((location) => ({ location, open: () => open(location) }));
       const handle = await coordinator.submit(
         { type: 'copy', ...job, sources: opened, sink },
         { onWarning: (message) => void warnings.push(message) },
       );
-      return handle.done;
+      try {
+        return await handle.done;
+      } finally {
+        await from!.close();
+        await to!.close();
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await coordinator.close();

@@ -1,0 +1,181 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CopiedImage } from '../../src/coordinator/jobs/copy.ts';
+import type { RegistryOptions } from '../../src/formats/distribution/registry.ts';
+import type { ModernImage, SourceIndex } from '../../src/image/image-source.ts';
+import { copied, type CopyLab, openCopyLab } from '../support/copy-lab.ts';
+import { corpusImage, expectedRows, isImageRow, present, REFUSED } from '../support/corpus.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { readAll } from '../support/format-context.ts';
+import { fixtureImage, fixtureLayer, FixtureLayout, named, writeDirectory } from '../support/image-fixture.ts';
+import { missing, run } from '../support/programs.ts';
+
+const absent = missing(['docker-registry', 'openssl', 'htpasswd', 'skopeo']);
+if (absent.length > 0) console.log(`skipped: ${absent.join(' and ')} not installed`);
+if (!present) console.log('skipped: the corpus of real images is not here');
+
+const layer = fixtureLayer({ 'etc/one': 'one' }, 'gzip');
+const second = fixtureLayer({ 'etc/two': 'two' }, 'zstd');
+const plain = fixtureLayer({ 'etc/plain': 'plain' });
+
+describe.skipIf(absent.length > 0)("copies with Docker's registry", () => {
+  let server: DockerRegistry;
+  let lab: CopyLab;
+  const at = (name: string): string => `docker://${server.host}/${name}`;
+  const layout = (name: string): string => `oci:${join(lab.dir, name)}`;
+  const skopeo = (...args: string[]): string => run('skopeo', '--insecure-policy', ...args);
+
+  beforeAll(async () => {
+    server = await startDockerRegistry();
+    lab = openCopyLab({ registry: { tlsVerify: false, env: {} } });
+    const made = new FixtureLayout();
+    const one = fixtureImage([layer, second], { names: ['one:1'] });
+    const arm = fixtureImage([second], { config: { architecture: 'arm64' } });
+    const statement = made.manifest({
+      config: made.blob(Buffer.from('{}'), 'application/vnd.oci.image.config.v1+json'),
+      layers: [made.blob(Buffer.from('{"about":"it"}'), 'application/vnd.in-toto+json')],
+    });
+    const index = made.index([
+      { ...made.image(one), platform: { os: 'linux', architecture: 'amd64' } },
+      { ...made.image(arm), platform: { os: 'linux', architecture: 'arm64' } },
+      { ...statement, platform: { os: 'unknown', architecture: 'unknown' } },
+    ]);
+    made.list([named(made.image(one), 'one:1'), named(index, 'multi:1')]);
+    writeDirectory(join(lab.dir, 'in'), made.files);
+  });
+  afterAll(async () => {
+    await lab[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  it('go there and back with every digest kept', async () => {
+    const pushed = copied(await lab.copy([`${layout('in')}:one:1`], at('one:1'), { preserveDigests: true }));
+    const pulled = copied(await lab.copy([at('one:1')], layout('back'), { preserveDigests: true }));
+    expect(pulled.map(({ manifestDigest }) => manifestDigest)).toEqual(pushed.map((image) => image.manifestDigest));
+    expect(JSON.parse(skopeo('inspect', '--tls-verify=false', at('one:1')))).toMatchObject({
+      Digest: pushed[0]!.manifestDigest,
+      Layers: [layer.digest, second.digest],
+    });
+  });
+
+  it('bring an index with all its images and what is said about them', async () => {
+    const pushed = await lab.copy([`${layout('in')}:multi:1`], at('multi:1'), { preserveDigests: true });
+    expect(copied(pushed)).toHaveLength(2);
+    await lab.copy([at('multi:1')], layout('multi'), { preserveDigests: true });
+    const { items } = await readAll(layout('multi'), lab.formats.context);
+    const index = items.find((item): item is SourceIndex => item.kind === 'index')!;
+    const raw = skopeo('inspect', '--raw', '--tls-verify=false', at('multi:1'));
+    expect(index.raw.toString()).toBe(raw.trimEnd());
+    expect(index.attachments.length).toBeGreaterThan(0);
+  });
+
+  it('bring some platforms in an index of those, and one as an image', async () => {
+    const arm = { os: 'linux', architecture: 'arm64' };
+    await lab.copy([at('multi:1')], at('arm:1'), { platforms: [arm] });
+    expect(JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', at('arm:1')))).toHaveProperty('config');
+    await lab.copy([at('multi:1')], at('some:1'), { platforms: [arm, { os: 'linux', architecture: 'riscv64' }] });
+    const some = JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', at('some:1'))) as { manifests: unknown[] };
+    expect(some.manifests).toMatchObject([{ platform: arm }]);
+  });
+
+  it('send nothing a second time', async () => {
+    const again = copied(await lab.copy([`${layout('in')}:one:1`], at('one:1')));
+    expect(again[0]!.sent).toEqual({ layers: 0, bytes: 0 });
+    lab.ran.length = 0;
+    copied(await lab.copy([at('one:1')], at('elsewhere/two:2')));
+    // Taken over inside the registry: nothing was fetched.
+    expect(lab.ran.filter((name) => name === 'blob.digest')).toHaveLength(1);
+  });
+
+  it('pack plain layers, and tools read what was pushed', async () => {
+    const made = new FixtureLayout();
+    made.list([named(made.image(fixtureImage([plain], { names: ['plain:1'] })), 'plain:1')]);
+    writeDirectory(join(lab.dir, 'plain'), made.files);
+    const [pushed] = copied(await lab.copy([layout('plain')], at('plain:1')));
+    expect(pushed!.profile).toMatch(/^gzip:zlib/);
+    skopeo('copy', '-q', '--src-tls-verify=false', at('plain:1'), `dir:${join(lab.dir, 'skopeo')}`);
+  });
+
+  it('go below a path under their own names', async () => {
+    copied(await lab.copy([`${layout('in')}:one:1`, layout('plain')], `${at('below')}/`));
+    for (const name of ['below/one:1', 'below/plain:1'])
+      expect(JSON.parse(skopeo('inspect', '--tls-verify=false', at(name)))).toHaveProperty('Digest');
+  });
+
+  it('read what skopeo pushed', async () => {
+    skopeo('copy', '-q', '--dest-tls-verify=false', `${layout('in')}:one:1`, at('by-skopeo:1'));
+    const [pulled] = copied(await lab.copy([at('by-skopeo:1')], layout('by-skopeo'), { preserveDigests: true }));
+    expect(pulled!.equality).toBe('identical');
+  });
+
+  it('that name a digest get that, or nothing', async () => {
+    const [{ manifestDigest }] = copied(await lab.copy([at('one:1')], layout('named'))) as [
+      CopiedImage & { error: null },
+    ];
+    copied(await lab.copy([`docker://${server.host}/one@${manifestDigest}`], layout('by-digest')));
+    const wrong = `docker://${server.host}/one:2@sha256:${'0'.repeat(64)}`;
+    expect(await lab.copy([layout('plain')], wrong)).toMatchObject([{ error: { code: 'DIGEST_MISMATCH' } }]);
+    expect(await lab.copy([at('one:2')], layout('missing'))).toMatchObject([
+      { error: { code: 'REMOTE_IMAGE_NOT_FOUND' } },
+    ]);
+  });
+
+  describe.runIf(present)('of images of the corpus', () => {
+    const rows = expectedRows().filter((row) => isImageRow(row) && !REFUSED.has(row.path));
+
+    it.each(rows.map((row, place) => [row.path, row, place] as const))(
+      '%s comes back as it was',
+      async (path, row, place) => {
+        const source = corpusImage(path, lab.dir);
+        const name = at(`corpus/image-${place}`);
+        const { items } = await readAll(source, lab.formats.context);
+        const image = items.find(
+          (item): item is ModernImage => item.kind === 'modern' && item.configDigest === row.config_digest,
+        )!;
+        const pushed = (await lab.copy([source], `${name}/`)).filter(({ error }) => error === null);
+        const named = image.names.length > 0;
+        if (!named) {
+          expect(pushed).toEqual([]);
+          return;
+        }
+        const found = copied(pushed).find(({ configDigest }) => configDigest === row.config_digest)!;
+        if (image.manifest !== null && found.equality === 'identical')
+          expect(found.manifestDigest).toBe(image.manifest.digest);
+        const back = copied(
+          await lab.copy([`${name}/${image.names[0]!.replace(/^[^/]*[.:][^/]*\//, '')}`], layout(`corpus-${place}`)),
+        );
+        expect(back.map(({ configDigest }) => configDigest)).toContain(row.config_digest);
+      },
+    );
+  });
+});
+
+describe.skipIf(absent.length > 0)('a registry with TLS and a password', () => {
+  const user = { name: 'alice', password: 'pa:ss' };
+
+  it('takes what comes from who is known, and nothing else', async () => {
+    await using server = await startDockerRegistry(user);
+    await using files = openCopyLab();
+    writeFileSync(join(files.dir, 'ca.crt'), server.ca!);
+    writeFileSync(
+      join(files.dir, 'auth.json'),
+      JSON.stringify({ auths: { [server.host]: { auth: Buffer.from('alice:pa:ss').toString('base64') } } }),
+    );
+    const made = new FixtureLayout();
+    made.list([named(made.image(fixtureImage([layer], { names: ['one:1'] })), 'one:1')]);
+    const source = `oci:${writeDirectory(join(files.dir, 'in'), made.files)}`;
+    const to = `docker://${server.host}/one:1`;
+    const outcome = async (registry: RegistryOptions): Promise<string> => {
+      await using lab = openCopyLab({ registry: { env: {}, retryTimes: 0, ...registry } });
+      const [result] = await lab.copy([source], to);
+      return result!.error?.code ?? 'copied';
+    };
+    const certDir = files.dir;
+    expect(await outcome({})).toBe('REGISTRY_UNTRUSTED');
+    expect(await outcome({ certDir })).toBe('REGISTRY_UNAUTHORIZED');
+    expect(await outcome({ certDir, creds: 'alice:wrong' })).toBe('REGISTRY_UNAUTHORIZED');
+    expect(await outcome({ certDir, authFile: join(files.dir, 'auth.json') })).toBe('copied');
+    expect(await outcome({ tlsVerify: false, creds: 'alice:pa:ss' })).toBe('copied');
+  });
+});
