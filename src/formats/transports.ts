@@ -55,6 +55,13 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
         (await import('./distribution/sink.ts')).openRegistrySink(path, context, options),
     },
   ],
+  [
+    'docker-root',
+    {
+      source: async (...args) => (await import('./docker-root/open.ts')).openDockerRoot(...args),
+      sink: readOnly('docker-root'),
+    },
+  ],
 ]);
 
 /** `docker-archive:PATH[:REF]` taken apart; `transport` is null for a bare path. */
@@ -128,6 +135,14 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Data directories belong to their engine: nothing is ever written there. */
+function readOnly(transport: string): Transport['sink'] {
+  return (path) => {
+    const message = `${transport}:${path} can only be read; write a docker-archive: and load that`;
+    return Promise.reject(engineError('INVALID_ARGUMENT', message, { argument: `${transport}:${path}` }));
+  };
 }
 
 function unknownTransport(text: string): Error {

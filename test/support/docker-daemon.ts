@@ -11,19 +11,21 @@ const START_TRIES = 120;
 /** A Docker daemon of its own, without a network, in a temporary directory. Needs root. */
 export class DockerDaemon {
   readonly root: string = mkdtempSync(join(tmpdir(), 'layermill-docker-'));
+  /** Its data directory. */
+  readonly data: string = join(this.root, 'data');
   readonly #daemon: ChildProcess;
 
-  private constructor() {
+  private constructor(driver: string) {
     const log = openSync(this.#log, 'w');
     const at = (name: string): string => join(this.root, name);
     const where = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '--host', this.#host];
-    const what = ['--storage-driver', 'overlay2', '--iptables=false', '--ip6tables=false', '--bridge=none'];
+    const what = ['--storage-driver', driver, '--iptables=false', '--ip6tables=false', '--bridge=none'];
     this.#daemon = spawn('dockerd', [...where, ...what], { stdio: ['ignore', log, log] });
   }
 
   /** Resolves when the daemon answers. */
-  static async start(): Promise<DockerDaemon> {
-    const daemon = new DockerDaemon();
+  static async start(driver = 'overlay2'): Promise<DockerDaemon> {
+    const daemon = new DockerDaemon(driver);
     for (let tries = 0; tries < START_TRIES && daemon.#daemon.exitCode === null; tries++) {
       try {
         daemon.docker('version');
@@ -41,12 +43,16 @@ export class DockerDaemon {
     return run('docker', '--host', this.#host, ...args).trim();
   }
 
+  /** Ends the daemon; its data stays. */
+  async halt(): Promise<void> {
+    if (this.#daemon.exitCode !== null) return;
+    this.#daemon.kill('SIGTERM');
+    await once(this.#daemon, 'exit');
+  }
+
   /** Ends the daemon, unmounts what it left, and removes its directory. */
   async stop(): Promise<void> {
-    if (this.#daemon.exitCode === null) {
-      this.#daemon.kill('SIGTERM');
-      await once(this.#daemon, 'exit');
-    }
+    await this.halt();
     const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
     const left = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(this.root));
     for (const path of left.reverse()) run('umount', '--lazy', path);

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 
 /** Everything about a tree that a reader must not change: bytes, modes, owners, times (but atime), inodes. */
 export function treeState(root: string): string[] {
   const lines: string[] = [];
   const visit = (path: string): void => {
-    const full = join(root, path);
+    const full = Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1');
     const stat = lstatSync(full, { bigint: true });
-    const what = stat.isFile() ? sha256(readFileSync(full)) : stat.isSymbolicLink() ? readlinkSync(full) : '';
+    const what = stat.isFile() ? sha256(readFileSync(full)) : stat.isSymbolicLink() ? readlinkSync(full, 'latin1') : '';
     const { mode, uid, gid, ino, nlink, mtimeNs, ctimeNs } = stat;
     lines.push([path, mode, uid, gid, ino, nlink, mtimeNs, ctimeNs, what].join(' '));
-    if (stat.isDirectory()) for (const name of readdirSync(full).sort()) visit(join(path, name));
+    if (!stat.isDirectory()) return;
+    for (const name of readdirSync(full, 'latin1').sort()) visit(path === '' ? name : `${path}/${name}`);
   };
   visit('');
   return lines;

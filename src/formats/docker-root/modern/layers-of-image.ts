@@ -1,0 +1,31 @@
+import type { TarSource } from '../../../archive/tar-source.ts';
+import { chainIds, type Digest } from '../../../identity/digest.ts';
+import type { V1Driver } from '../v1/drivers/v1-driver.ts';
+import type { LayerStore, StoredLayer } from './layer-store.ts';
+
+/** A layer of an image and how its tar is to be had. */
+export interface ReadableLayer extends StoredLayer {
+  source: TarSource;
+  /** False where the tar is made anew, because what was kept of it is missing. */
+  exact: boolean;
+}
+
+/** The layers of an image, base first. Throws CHAIN_INVALID, LAYER_NOT_FOUND or LAYER_NOT_MOUNTED. */
+export async function layersOfImage(
+  store: LayerStore,
+  driver: V1Driver,
+  diffIds: readonly Digest[],
+): Promise<ReadableLayer[]> {
+  const layers: ReadableLayer[] = [];
+  for (const [index, chain] of chainIds(diffIds).entries()) {
+    const stored = await store.layer(chain, diffIds[index]!);
+    layers.push(await readable(driver, stored, layers.at(-1)?.cacheId ?? null));
+  }
+  return layers;
+}
+
+async function readable(driver: V1Driver, stored: StoredLayer, parent: string | null): Promise<ReadableLayer> {
+  const { split, cacheId } = stored;
+  if (split === null) return { ...stored, source: await driver.changes(cacheId, parent), exact: false };
+  return { ...stored, source: { from: 'tar-split', split, trees: [await driver.directory(cacheId)] }, exact: true };
+}

@@ -1,0 +1,94 @@
+import { hasCode } from '../../errors/kinds.ts';
+import type { ImageSource, SourceItem } from '../../image/image-source.ts';
+import { notAnImage } from '../archive-file.ts';
+import type { FormatContext } from '../context.ts';
+import { nothingSelected } from '../selection.ts';
+import { modernDrivers, openModernRoot } from './modern/open.ts';
+import { isV1Root, openV1Root } from './v1/open.ts';
+
+/** One of the stores that a data directory may hold beside one another. */
+interface Part {
+  /** What it is called in warnings. */
+  name: string;
+  source: ImageSource;
+}
+
+/**
+ * Opens a data directory of Docker, of any age, for reading only. What an upgrade left behind lies beside what came after
+ * it: all of it is read, the newest first, and what was given once is not given again. Throws NOT_AN_IMAGE.
+ */
+export async function openDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
+  const parts = await openParts(path, ref, context);
+  const [first] = parts;
+  if (first === undefined) {
+    throw notAnImage(path, 'it is no data directory of Docker: it has neither image/<driver>/imagedb nor graph/<id>');
+  }
+  if (parts.length === 1) return first.source;
+  const warnings: string[] = [];
+  return {
+    transport: 'docker-root',
+    location: path,
+    warnings,
+    images: () => readParts(parts, path, ref, warnings),
+    async close(): Promise<void> {
+      for (const { source } of parts) await source.close();
+    },
+  };
+}
+
+async function openParts(path: string, ref: string | null, context: FormatContext): Promise<Part[]> {
+  const parts: Part[] = [];
+  for (const driver of await modernDrivers(path)) {
+    parts.push({ name: `image/${driver}`, source: await openModernRoot(path, driver, ref, context) });
+  }
+  if (await isV1Root(path)) parts.push({ name: 'graph', source: await openV1Root(path, ref, context) });
+  return parts;
+}
+
+async function* readParts(
+  parts: readonly Part[],
+  path: string,
+  ref: string | null,
+  warnings: string[],
+): AsyncGenerator<SourceItem> {
+  warnings.push(`the directory holds ${parts.map(({ name }) => name).join(' and ')}; what several have is given once`);
+  const given = new Set<string>();
+  const named = new Set<string>();
+  let found = false;
+  for (const { name, source } of parts) {
+    try {
+      for await (const item of source.images()) {
+        found = true;
+        if (!isRepeated(item, given)) yield withoutTaken(item, named, name, warnings);
+      }
+    } catch (error) {
+      if (!hasCode(error, 'IMAGE_NOT_FOUND')) throw error;
+    }
+    warnings.push(...(source.warnings ?? []));
+  }
+  if (ref !== null && !found) throw nothingSelected(path, ref);
+}
+
+function isRepeated(item: SourceItem, given: Set<string>): boolean {
+  const id = idOf(item);
+  if (id === null) return false;
+  const repeated = given.has(id);
+  given.add(id);
+  return repeated;
+}
+
+function idOf(item: SourceItem): string | null {
+  if (item.kind === 'modern') return item.configDigest;
+  if (item.kind === 'legacy') return item.chain.at(-1)?.id ?? null;
+  return item.kind === 'index' ? item.digest : null;
+}
+
+/** A name is the newest image's that has it. */
+function withoutTaken(item: SourceItem, named: Set<string>, part: string, warnings: string[]): SourceItem {
+  if (item.kind === 'broken') return item;
+  const taken = item.names.filter((name) => named.has(name));
+  for (const name of taken) warnings.push(`${name} is another image in ${part}; the newer one keeps the name`);
+  const names = item.names.filter((name) => !named.has(name));
+  for (const name of names) named.add(name);
+  return { ...item, names };
+}
