@@ -62,6 +62,13 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
       sink: readOnly('docker-root'),
     },
   ],
+  [
+    'containers-root',
+    {
+      source: async (...args) => (await import('./containers-root/open.ts')).openContainersRoot(...args),
+      sink: readOnly('containers-root'),
+    },
+  ],
 ]);
 
 /** `docker-archive:PATH[:REF]` taken apart; `transport` is null for a bare path. */

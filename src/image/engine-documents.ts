@@ -143,3 +143,13 @@ export function decodeStorageLayers(raw: Uint8Array): StorageLayer[] {
     incomplete: layer.flags?.['incomplete'] === true,
   }));
 }
+
+const STORAGE_MANIFEST = struct('the stored manifest', {
+  config: struct('the stored manifest', { digest: v.string() }),
+});
+
+/** The digest of the config that a stored manifest names. Throws JSON_INVALID or LIMIT_EXCEEDED. */
+export function decodeConfigDigest(raw: Uint8Array, limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS): string {
+  const what = 'the stored manifest';
+  return decode(STORAGE_MANIFEST, parseStrictJson(raw, what, limits), what).config.digest;
+}

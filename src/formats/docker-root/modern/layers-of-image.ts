@@ -1,13 +1,11 @@
-import type { TarSource } from '../../../archive/tar-source.ts';
 import { chainIds, type Digest } from '../../../identity/digest.ts';
+import type { LayerOfTree } from '../image-of-trees.ts';
 import type { V1Driver } from '../v1/drivers/v1-driver.ts';
 import type { LayerStore, StoredLayer } from './layer-store.ts';
 
-/** A layer of an image and how its tar is to be had. */
-export interface ReadableLayer extends StoredLayer {
-  source: TarSource;
-  /** False where the tar is made anew, because what was kept of it is missing. */
-  exact: boolean;
+/** A layer of an image, read from where its driver has it. */
+interface ReadableLayer extends LayerOfTree {
+  cacheId: string;
 }
 
 /** The layers of an image, base first. Throws CHAIN_INVALID, LAYER_NOT_FOUND or LAYER_NOT_MOUNTED. */

@@ -2,11 +2,12 @@ import type { ImageSource, SourceItem } from '../../../image/image-source.ts';
 import { brokenImage } from '../../broken.ts';
 import type { FormatContext } from '../../context.ts';
 import { nothingSelected } from '../../selection.ts';
+import { imageOfTrees } from '../image-of-trees.ts';
 import type { RootListing, RootSource } from '../root-listing.ts';
 import { RootFiles } from '../v1/root-files.ts';
 import { type DockerStore, openStore, wantedImages } from './docker-store.ts';
 import { listStore } from './listing.ts';
-import { readImage } from './read-image.ts';
+import { layersOfImage } from './layers-of-image.ts';
 
 /** The drivers that the data directory of a Docker 1.10 or newer was used with. */
 export async function modernDrivers(path: string): Promise<string[]> {
@@ -49,7 +50,9 @@ async function* readImages(
   if (ref !== null && wanted.length === 0) throw nothingSelected(path, ref);
   for (const { id, ...called } of wanted) {
     try {
-      yield await readImage(store, await store.images.config(id), called, context);
+      const config = await store.images.config(id);
+      const layers = await layersOfImage(store.layers, store.driver, config.diffIds);
+      yield await imageOfTrees(config, layers, called, context);
     } catch (error) {
       yield brokenImage(called.ref, error);
     }

@@ -13,7 +13,7 @@ export function fuseOverlayDriver(files: RootFiles): V1Driver {
 }
 
 /** A driver that keeps `<home>/<id>/diff`. */
-function diffDriver(home: string, files: RootFiles): V1Driver {
+export function diffDriver(home: string, files: RootFiles): V1Driver {
   const directory = async (id: string): Promise<string> =>
     (await files.directory(`${home}/${id}/diff`)) ?? layerMissing(home, id, `${home}/${id}/diff`);
   const changes: V1Driver['containerChanges'] = async (id) => ({

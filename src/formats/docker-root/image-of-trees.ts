@@ -1,21 +1,29 @@
-import { engineError } from '../../../errors/kinds.ts';
-import { decodeConfig } from '../../../image/decode-config.ts';
-import type { ImageConfig } from '../../../image/image-config.ts';
-import type { ModernImage } from '../../../image/image-source.ts';
-import type { FormatContext } from '../../context.ts';
-import { pendingLayer } from '../pending-layer.ts';
-import type { V1Driver } from '../v1/drivers/v1-driver.ts';
-import type { LayerStore } from './layer-store.ts';
-import { layersOfImage, type ReadableLayer } from './layers-of-image.ts';
+import type { TarSource } from '../../archive/tar-source.ts';
+import { engineError } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
+import { decodeConfig } from '../../image/decode-config.ts';
+import type { ImageConfig } from '../../image/image-config.ts';
+import type { ModernImage } from '../../image/image-source.ts';
+import type { FormatContext } from '../context.ts';
+import { pendingLayer } from './pending-layer.ts';
 
-/** An image of the store; its layers are made when they are wanted, and have the DiffIDs of the config. */
-export async function readImage(
-  stores: { layers: LayerStore; driver: V1Driver },
+/** A layer in the files of a data directory, and how its tar is to be had. */
+export interface LayerOfTree {
+  diffId: Digest;
+  source: TarSource;
+  /** False where the tar is made anew, because what was kept of it is missing. */
+  exact: boolean;
+  /** Bytes of its files; null where that is not told. */
+  size: number | null;
+}
+
+/** An image of such layers, base first; they are made when they are wanted, and have the DiffIDs of the config. */
+export async function imageOfTrees(
   given: ImageConfig,
+  found: LayerOfTree[],
   called: { ref: string; names: string[] },
   context: FormatContext,
 ): Promise<ModernImage> {
-  const found = await layersOfImage(stores.layers, stores.driver, given.diffIds);
   const { config, layers, warnings } = await withRebuilt(given, found, context);
   return {
     kind: 'modern',
@@ -36,10 +44,10 @@ export async function readImage(
 /** What can only be rebuilt has another DiffID, and the image another config: said, because its id changes. */
 async function withRebuilt(
   config: ImageConfig,
-  found: ReadableLayer[],
+  found: LayerOfTree[],
   context: FormatContext,
-): Promise<{ config: ImageConfig; layers: ReadableLayer[]; warnings: string[] }> {
-  const layers: ReadableLayer[] = [];
+): Promise<{ config: ImageConfig; layers: LayerOfTree[]; warnings: string[] }> {
+  const layers: LayerOfTree[] = [];
   for (const layer of found) layers.push(layer.exact ? layer : await measured(layer, context));
   const changed = layers.filter(({ diffId }, index) => diffId !== config.diffIds[index]);
   if (changed.length === 0) return { config, layers, warnings: [] };
@@ -51,12 +59,12 @@ async function withRebuilt(
 }
 
 /** The same files give the same tar, so what is computed now holds when the layer is wanted. */
-async function measured(layer: ReadableLayer, { pool, limits, signal }: FormatContext): Promise<ReadableLayer> {
+async function measured(layer: LayerOfTree, { pool, limits, signal }: FormatContext): Promise<LayerOfTree> {
   const { diffId } = await pool.run('layer.digest', { source: layer.source, expected: {}, limits }, { signal });
   return { ...layer, diffId };
 }
 
-function withDiffIds(raw: Buffer, layers: readonly ReadableLayer[]): Buffer {
+function withDiffIds(raw: Buffer, layers: readonly LayerOfTree[]): Buffer {
   const document = JSON.parse(raw.toString('utf8')) as Record<string, unknown>;
   const key = Object.keys(document).find((name) => name.toLowerCase() === 'rootfs');
   if (key === undefined) {
