@@ -3,8 +3,12 @@ import type { ImageSource, SourceItem } from '../../image/image-source.ts';
 import { notAnImage } from '../archive-file.ts';
 import type { FormatContext } from '../context.ts';
 import { nothingSelected } from '../selection.ts';
+import { openContainerImage } from './modern/container-image.ts';
 import { modernDrivers, openModernRoot } from './modern/open.ts';
 import { isV1Root, openV1Root } from './v1/open.ts';
+
+/** `PATH#container=NAME` is a container as an image. */
+const CONTAINER_MARK = '#container=';
 
 /** One of the stores that a data directory may hold beside one another. */
 interface Part {
@@ -18,6 +22,10 @@ interface Part {
  * it: all of it is read, the newest first, and what was given once is not given again. Throws NOT_AN_IMAGE.
  */
 export async function openDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
+  const mark = path.lastIndexOf(CONTAINER_MARK);
+  if (mark >= 0) {
+    return openContainerImage(path.slice(0, mark), path.slice(mark + CONTAINER_MARK.length), ref, context);
+  }
   const parts = await openParts(path, ref, context);
   const [first] = parts;
   if (first === undefined) {
