@@ -5,6 +5,7 @@ import type { FormatContext } from '../context.ts';
 import { nothingSelected } from '../selection.ts';
 import { openContainerImage } from './modern/container-image.ts';
 import { modernDrivers, openModernRoot } from './modern/open.ts';
+import type { RootListing, RootSource } from './root-listing.ts';
 import { isV1Root, openV1Root } from './v1/open.ts';
 
 /** `PATH#container=NAME` is a container as an image. */
@@ -14,7 +15,7 @@ const CONTAINER_MARK = '#container=';
 interface Part {
   /** What it is called in warnings. */
   name: string;
-  source: ImageSource;
+  source: ImageSource | RootSource;
 }
 
 /**
@@ -28,9 +29,7 @@ export async function openDockerRoot(path: string, ref: string | null, context: 
   }
   const parts = await openParts(path, ref, context);
   const [first] = parts;
-  if (first === undefined) {
-    throw notAnImage(path, 'it is no data directory of Docker: it has neither image/<driver>/imagedb nor graph/<id>');
-  }
+  if (first === undefined) throw nothingHere(path);
   if (parts.length === 1) return first.source;
   const warnings: string[] = [];
   return {
@@ -42,6 +41,23 @@ export async function openDockerRoot(path: string, ref: string | null, context: 
       for (const { source } of parts) await source.close();
     },
   };
+}
+
+/**
+ * What the stores of a data directory hold, newest first: from metadata alone. Throws NOT_AN_IMAGE.
+ */
+export async function listDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<RootListing[]> {
+  const listings: RootListing[] = [];
+  for (const { source } of await openParts(path, ref, context)) {
+    if ('listing' in source) listings.push(await source.listing());
+    await source.close();
+  }
+  if (listings.length === 0) throw nothingHere(path);
+  return listings;
+}
+
+function nothingHere(path: string): Error {
+  return notAnImage(path, 'it is no data directory of Docker: it has neither image/<driver>/imagedb nor graph/<id>');
 }
 
 async function openParts(path: string, ref: string | null, context: FormatContext): Promise<Part[]> {

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openModernRoot } from '../../../src/formats/docker-root/modern/open.ts';
+import { listDockerRoot } from '../../../src/formats/docker-root/open.ts';
 import { chainIds, digestHex, sha256Digest } from '../../../src/identity/digest.ts';
 import type { ModernImage, SourceItem } from '../../../src/image/image-source.ts';
 import { isPending } from '../../../src/image/pending-blob.ts';
@@ -105,16 +105,35 @@ describe('a data directory of Docker 1.10 or newer', () => {
     expect(await codeOf(layersOf(image!))).toBe('LAYER_FILE_DAMAGED');
   });
 
+  it('is read with what an upgrade left behind, names going to the newest', async () => {
+    const v1 = 'e'.repeat(64);
+    root.write(`graph/${v1}/json`, JSON.stringify({ id: v1, created: '2014-05-08T09:10:11Z' }));
+    root.write('repositories-vfs', JSON.stringify({ Repositories: { one: { 1: v1, old: v1 } } }));
+    root.tree(v1, null, base.tar);
+    const { items, warnings } = await readAll(`docker-root:${root.path}`, lab.context);
+    expect(items).toMatchObject([
+      { kind: 'modern', names: ['one:1'] },
+      { kind: 'legacy', names: ['one:old'] },
+    ]);
+    expect(warnings).toContainEqual(expect.stringContaining('image/vfs and graph'));
+    expect(warnings).toContainEqual(expect.stringContaining('one:1 is another image in graph'));
+    expect(await read(':one:old')).toMatchObject([{ kind: 'legacy' }]);
+  });
+
+  it('that holds nothing is no such directory', async () => {
+    expect(await codeOf(readAll(`docker-root:${lab.tempDir}`, lab.context))).toBe('NOT_AN_IMAGE');
+    expect(await codeOf(listDockerRoot(lab.tempDir, null, lab.context))).toBe('NOT_AN_IMAGE');
+  });
+
   it('lists what is in it', async () => {
     const registry = [{ Digest: `sha256:${'1'.repeat(64)}`, SourceRepository: 'docker.io/library/one', HMAC: '' }];
     root.write(
       `image/vfs/distribution/v2metadata-by-diffid/sha256/${digestHex(base.diffId)}`,
       JSON.stringify(registry),
     );
-    const source = await openModernRoot(root.path, 'vfs', null, lab.context);
-    const listing = await source.listing();
+    const [listing] = await listDockerRoot(root.path, null, lab.context);
     expect(listing).toMatchObject({ kind: 'docker', driver: 'vfs', containers: [], warnings: [] });
-    expect(listing.images).toMatchObject([
+    expect(listing!.images).toMatchObject([
       {
         id: one.configDigest,
         names: ['one:1'],
