@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -48,6 +48,8 @@ describe.skipIf(reason !== '').each(['overlay2', 'vfs', 'overlay'])('what docker
       ids.set(name, inspect('{{.Id}}', name));
       layers.set(name, JSON.parse(inspect('{{json .RootFS.Layers}}', name)));
     }
+    daemon.docker('create', '--name', 'web', LOADED, '/bin/tool');
+    daemon.docker('cp', at('context/file'), 'web:/etc/copied');
     await daemon.halt();
   });
   afterAll(async () => {
@@ -67,6 +69,17 @@ describe.skipIf(reason !== '').each(['overlay2', 'vfs', 'overlay'])('what docker
     }
     layermill(store, 'export', BUILT, '--to', `docker-archive:${at('out.tar')}`);
     expect(treeState(daemon!.data)).toEqual(before);
+  });
+
+  it('gives a stopped container with what was put into it', ({ skip }) => {
+    if (why !== '') skip(why);
+    const store = mkdtempSync(at('store-'));
+    layermill(store, 'import', `docker-root:${daemon!.data}#container=web:interop/web:1`);
+    const [found] = layermillJson<Inspected>(store, 'inspect', 'interop/web:1');
+    expect(found!.layers.slice(0, -1).map(({ diffId }) => diffId)).toEqual(layers.get(LOADED));
+    layermill(store, 'unpack', 'interop/web:1', at('unpacked'));
+    expect(readFileSync(at('unpacked/etc/copied'), 'utf8')).toBe('made by docker');
+    expect(existsSync(at('unpacked/.dockerenv'))).toBe(false);
   });
 
   it('comes back to docker with the same id', async ({ skip }) => {
