@@ -1,5 +1,5 @@
 import { constants, readdirSync, readlinkSync } from 'node:fs';
-import { EAGAIN, EINVAL, EIO, ENOENT, ENXIO, EXDEV } from './errno.ts';
+import { EAGAIN, EINVAL, EIO, ENOENT, ENXIO, EPERM, EXDEV } from './errno.ts';
 import type { LinuxCalls } from './linux-calls.ts';
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from './linux-constants.ts';
 import { linuxStat } from './linux-stat.ts';
@@ -7,7 +7,7 @@ import { nameBuffer } from './name-buffer.ts';
 import { type Bytes, type Dir, S_IFMT, S_IFREG, type System } from './system.ts';
 import { viaFs } from './via-fs.ts';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_NO_SYMLINKS = 0x04;
@@ -41,7 +41,9 @@ export function linuxFiles(calls: LinuxCalls): Files {
   const asDirectory = O_PATH | O_DIRECTORY | O_CLOEXEC;
   const howFollow = openHow(asDirectory, FOLLOW);
   const howRefuse = openHow(asDirectory, REFUSE);
-  const howFile = openHow(O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, REFUSE);
+  const asFile = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  // Reading leaves no trace in a file's times, as long as this user may ask for that.
+  let howFile = openHow(asFile | O_NOATIME, REFUSE);
 
   const resolve = (root: Dir, path: Bytes, how: Buffer): number => {
     const name = names.set(path === '' ? '.' : path);
@@ -80,7 +82,11 @@ export function linuxFiles(calls: LinuxCalls): Files {
       return calls.openat(dir.fd, bytes, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0o7777);
     },
     openFile(root, path) {
-      const fd = resolve(root, path, howFile);
+      let fd = resolve(root, path, howFile);
+      if (fd === -EPERM) {
+        howFile = openHow(asFile, REFUSE);
+        fd = resolve(root, path, howFile);
+      }
       if (fd < 0) return fd === -ENXIO ? -EINVAL : fd;
       const found = stat(fd, '');
       if (typeof found !== 'number' && (found.mode & S_IFMT) === S_IFREG) return fd;

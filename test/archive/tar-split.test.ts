@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -56,7 +56,7 @@ const body = (position: number, name: string, content: string): object => ({
 describe('a tar that was taken apart', () => {
   test('comes together again byte for byte, whatever is in it', () => {
     let tried = 0;
-    for (let seed = 1; seed <= 150; seed += 1) {
+    for (let seed = 1; seed <= 60; seed += 1) {
       const bytes = randomLayer(seeded(seed));
       const split = splitTar(bytes);
       if (split === null) continue;
@@ -71,7 +71,7 @@ describe('a tar that was taken apart', () => {
       }
       expect(layerOf(split.packed)().equals(bytes), `seed ${seed}`).toBe(true);
     }
-    expect(tried).toBeGreaterThan(30);
+    expect(tried).toBeGreaterThan(12);
   });
 
   test('has its large files and long segments in several pieces', () => {
@@ -95,6 +95,14 @@ describe('a tar that was taken apart', () => {
     const named = `{ "position": 1, "payload": "YUmYEAAAAAA=", "size": 3, "name_raw": "Y2Fm6Q==", "type": 1 }`;
     const packed = gzipSync(`{"position":0,"type":2,"payload":"YQ=="}\n${named}`);
     expect(layerOf(packed)().toString()).toBe('ahi\n');
+  });
+
+  test('leaves no trace of being read in the times of its files', () => {
+    if (openSystem().kind !== 'linux') return console.log('skipped: only Linux can read without a trace');
+    put(at('tree/a'), 'a');
+    utimesSync(at('tree/a'), 1000, 2000);
+    layerOf(packedLines(body(0, 'a', 'a')))();
+    expect(statSync(at('tree/a')).atimeMs).toBe(1_000_000);
   });
 
   test('has no bytes for a directory that claims a size', () => {
