@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { asEngineError } from '../../errors/wire.ts';
 import { isDigest } from '../../identity/digest.ts';
 import type { StorageImage } from '../../image/engine-documents.ts';
-import type { ImageSource, SourceItem } from '../../image/image-source.ts';
+import type { SourceItem } from '../../image/image-source.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { notAnImage } from '../archive-file.ts';
 import { brokenImage } from '../broken.ts';
@@ -35,7 +35,7 @@ export async function openContainersRoot(
   path: string,
   ref: string | null,
   context: FormatContext,
-): Promise<ImageSource & RootSource> {
+): Promise<RootSource> {
   const files = await RootFiles.open(path);
   const storages: Storage[] = [];
   for (const open of DRIVERS) {

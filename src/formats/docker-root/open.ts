@@ -15,7 +15,7 @@ const CONTAINER_MARK = '#container=';
 interface Part {
   /** What it is called in warnings. */
   name: string;
-  source: ImageSource | RootSource;
+  source: RootSource;
 }
 
 /**
@@ -25,7 +25,7 @@ interface Part {
 export async function openDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<ImageSource> {
   const mark = path.lastIndexOf(CONTAINER_MARK);
   if (mark >= 0) {
-    return openContainerImage(path.slice(0, mark), path.slice(mark + CONTAINER_MARK.length), ref, context);
+    return openContainer(path.slice(0, mark), path.slice(mark + CONTAINER_MARK.length), ref, context);
   }
   const parts = await openParts(path, ref, context);
   const [first] = parts;
@@ -43,13 +43,26 @@ export async function openDockerRoot(path: string, ref: string | null, context: 
   };
 }
 
+/** After an upgrade the containers are those of the newer Docker. */
+async function openContainer(
+  path: string,
+  container: string,
+  ref: string | null,
+  context: FormatContext,
+): Promise<ImageSource> {
+  if ((await modernDrivers(path)).length === 0 && (await isV1Root(path))) {
+    return openV1Root(path, ref, { container }, context);
+  }
+  return openContainerImage(path, container, ref, context);
+}
+
 /**
  * What the stores of a data directory hold, newest first: from metadata alone. Throws NOT_AN_IMAGE.
  */
 export async function listDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<RootListing[]> {
   const listings: RootListing[] = [];
   for (const { source } of await openParts(path, ref, context)) {
-    if ('listing' in source) listings.push(await source.listing());
+    listings.push(await source.listing());
     await source.close();
   }
   if (listings.length === 0) throw nothingHere(path);
@@ -65,7 +78,8 @@ async function openParts(path: string, ref: string | null, context: FormatContex
   for (const driver of await modernDrivers(path)) {
     parts.push({ name: `image/${driver}`, source: await openModernRoot(path, driver, ref, context) });
   }
-  if (await isV1Root(path)) parts.push({ name: 'graph', source: await openV1Root(path, ref, context) });
+  if (await isV1Root(path))
+    parts.push({ name: 'graph', source: await openV1Root(path, ref, { container: null }, context) });
   return parts;
 }
 

@@ -1,4 +1,4 @@
-import type { ImageSource, SourceItem } from '../../../image/image-source.ts';
+import type { SourceItem } from '../../../image/image-source.ts';
 import { brokenImage } from '../../broken.ts';
 import type { FormatContext } from '../../context.ts';
 import { nothingSelected } from '../../selection.ts';
@@ -28,7 +28,7 @@ export async function openModernRoot(
   driver: string,
   ref: string | null,
   context: FormatContext,
-): Promise<ImageSource & RootSource> {
+): Promise<RootSource> {
   const store = await openStore(path, driver, context);
   return {
     transport: 'docker-root',
