@@ -1,7 +1,8 @@
 import { engineError } from '../errors/kinds.ts';
 import { asEngineError } from '../errors/wire.ts';
-import type { RootSource } from '../formats/docker-root/root-listing.ts';
-import { openSource } from '../formats/transports.ts';
+import { isContainer, listDockerRoot } from '../formats/docker-root/open.ts';
+import type { RootListing } from '../formats/docker-root/root-listing.ts';
+import { openSource, parseLocation } from '../formats/transports.ts';
 import type { ImageSource, SourceItem } from '../image/image-source.ts';
 import { parsePlatform } from '../image/platform.ts';
 import { EXIT, combineExitCodes, type ExitCode } from './exit-codes.ts';
@@ -28,23 +29,29 @@ export async function inspectSource(
   const { formats } = await session.pipeline();
   const given = { ...formats, signal: session.signal, platforms };
   const { context, registries } = await sideContext(given, options, 'src', { session, places: [location] });
+  const { transport, path, ref } = parseLocation(location);
+  const bytes = options.raw || options.manifest;
+  if (transport === 'docker-root' && !bytes && !isContainer(path))
+    return printListings(session, await listDockerRoot(path, ref, context));
   const source = await openSource(location, context);
   try {
-    if (options.raw || options.manifest) return await printBytes(session, source, options);
-    return isRoot(source) ? await printListing(session, source) : await printItems(session, source);
+    if (bytes) return await printBytes(session, source, options);
+    return isRoot(source) ? printListings(session, [await source.listing()]) : await printItems(session, source);
   } finally {
     await source.close();
     await registries?.close();
   }
 }
 
-async function printListing(session: Session, source: RootSource): Promise<ExitCode> {
-  const listing = await source.listing();
-  for (const warning of listing.warnings) session.log.warn(warning);
-  if (session.json) session.out.json(listingJson(listing));
-  else session.out.line(textOfListing(listing));
-  for (const { damaged, names, id } of listing.images)
-    if (damaged !== null) session.tell(damaged, { source: source.location, ref: names[0] ?? id }, 'image');
+/** Of a data directory that an upgrade has left several stores in, the newest first. */
+function printListings(session: Session, listings: readonly RootListing[]): ExitCode {
+  for (const [place, listing] of listings.entries()) {
+    for (const warning of listing.warnings) session.log.warn(warning);
+    if (session.json) session.out.json(listingJson(listing));
+    else session.out.line(`${place === 0 ? '' : '\n'}${textOfListing(listing)}`);
+    for (const { damaged, names, id } of listing.images)
+      if (damaged !== null) session.tell(damaged, { source: listing.path, ref: names[0] ?? id }, 'image');
+  }
   return EXIT.done;
 }
 

@@ -120,7 +120,9 @@ async function openUnknown(path: string, context: FormatContext): Promise<ImageS
   if (path !== '-' && (await isDirectory(path))) {
     const { notAnImage } = await import('./archive-file.ts');
     if (!(await exists(join(path, 'index.json'))) && !(await exists(join(path, 'oci-layout')))) {
-      throw notAnImage(path, 'the directory has neither an index.json nor an oci-layout');
+      const { isDockerRoot, openDockerRoot } = await import('./docker-root/open.ts');
+      if (await isDockerRoot(path)) return openDockerRoot(path, null, context);
+      throw notAnImage(path, 'the directory is neither an OCI layout nor the data directory of a Docker');
     }
     return TRANSPORTS.get('oci')!.source(path, null, context);
   }

@@ -39,10 +39,7 @@ export function repositoryContent(
 }
 
 /** A blob that is downloaded when it is wanted. */
-export function pendingBlob(
-  repository: Repository,
-  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-): PendingBlob {
+function pendingBlob(repository: Repository, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): PendingBlob {
   return {
     digest,
     size,

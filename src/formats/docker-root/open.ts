@@ -43,6 +43,16 @@ export async function openDockerRoot(path: string, ref: string | null, context: 
   };
 }
 
+/** Whether a path says that a container is meant. */
+export function isContainer(path: string): boolean {
+  return path.includes(CONTAINER_MARK);
+}
+
+/** True for a directory that a Docker keeps its images in. */
+export async function isDockerRoot(path: string): Promise<boolean> {
+  return (await modernDrivers(path)).length > 0 || (await isV1Root(path));
+}
+
 /** After an upgrade the containers are those of the newer Docker. */
 async function openContainer(
   path: string,
