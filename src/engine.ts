@@ -42,13 +42,21 @@ export interface EngineOptions {
   signal?: AbortSignal;
 }
 
+export interface PipelineOptions {
+  /** Threads that are running already; the pipeline stops them when it closes. */
+  pool?: TaskPool;
+  /** When its own threads start. */
+  threads?: 'now' | 'with-first-task';
+}
+
 /**
  * Opens a store with the settings given: the one place where driver, pool and formats are chosen. A directory that
  * layermill did not make opens read only unless it is empty or adopted.
  */
 export async function openEngine(settings: Settings, options: EngineOptions = {}): Promise<Engine> {
   const system = openSystem();
-  const pool = options.pool ?? newPool(settings);
+  // Who only looks at the store needs no threads: starting them and letting them end takes 0.1 s.
+  const pool = options.pool ?? newPool(settings, 'with-first-task');
   try {
     return await openStore(settings, system, pool, options);
   } catch (error) {
@@ -57,12 +65,11 @@ export async function openEngine(settings: Settings, options: EngineOptions = {}
   }
 }
 
-function newPool(settings: Settings): TaskPool {
+function newPool(settings: Settings, start: 'now' | 'with-first-task'): TaskPool {
   return createThreadPool({
     threads: threadCount(settings.threads),
     heapMib: Math.floor(settings.budgets.threadHeapBytes / 1024 ** 2),
-    // Who only looks at the store needs none: starting them and letting them end takes 0.1 s.
-    start: 'with-first-task',
+    start,
   });
 }
 
@@ -120,9 +127,12 @@ function coordinatorOptions(
 }
 
 /** Threads, formats and a coordinator for jobs that need no store: `copy`. */
-export async function openPipeline(settings: Settings, { pool: running }: EngineOptions = {}): Promise<Pipeline> {
+export async function openPipeline(
+  settings: Settings,
+  { pool: running, threads = 'with-first-task' }: PipelineOptions = {},
+): Promise<Pipeline> {
   const system = openSystem();
-  const pool = running ?? newPool(settings);
+  const pool = running ?? newPool(settings, threads);
   const spool = new SpoolBudget(settings.budgets.spoolBytes);
   const tempDir = await realpath(tmpdir());
   const coordinator = createCoordinator(coordinatorOptions(settings, { store: null, pool, spool, tempDir }));

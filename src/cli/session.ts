@@ -23,8 +23,8 @@ export interface Session {
   readonly signal: AbortSignal;
   /** Opens the store, once. */
   engine(): Promise<Engine>;
-  /** What works on images without a store, opened once. */
-  pipeline(): Promise<Pipeline>;
+  /** What works on images without a store, opened once; who says so has threads by the time the first bytes are there. */
+  pipeline(threads?: 'now' | 'with-first-task'): Promise<Pipeline>;
   /** Tells a person of a failure that does not end the run; answers the exit code it calls for. */
   tell(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
   /** As `tell`, and prints it among the results where they are JSON. */
@@ -68,8 +68,11 @@ export function openSession(parts: SessionParts): Session {
       signal,
       ...(await threadsFor(settings, parts.earlyPool)),
     });
-  const openPipeline = async (): Promise<Pipeline> =>
-    (await import('../engine.ts')).openPipeline(settings, await threadsFor(settings, parts.earlyPool));
+  const openPipeline = async (threads: 'now' | 'with-first-task'): Promise<Pipeline> =>
+    (await import('../engine.ts')).openPipeline(settings, {
+      threads,
+      ...(await threadsFor(settings, parts.earlyPool)),
+    });
   return {
     settings,
     json,
@@ -78,7 +81,7 @@ export function openSession(parts: SessionParts): Session {
     log,
     signal,
     engine: () => (engine ??= openEngine()),
-    pipeline: () => (pipeline ??= openPipeline()),
+    pipeline: (threads = 'with-first-task') => (pipeline ??= openPipeline(threads)),
     tell,
     fail: (thrown, at, stage) => {
       if (json) out.json(failureLine(asEngineError(thrown), at));

@@ -23,7 +23,7 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     async () => (await import('./commands/create.ts')).verb,
   ),
   copy: {
-    ...heavy(
+    ...light(
       'copy images from anywhere to anywhere, without the store',
       async () => (await import('./commands/copy.ts')).verb,
     ),

@@ -55,7 +55,7 @@ export const verb: Verb = {
     const checked = checkCopyOptions(options, session.settings.compression);
     if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options);
     const store = sources.some((source) => source.startsWith(STORE)) ? await session.engine() : null;
-    const pipeline = store ?? (await session.pipeline());
+    const pipeline = store ?? (await session.pipeline('now'));
     const context: FormatContext = { ...pipeline.formats, signal: session.signal, platforms: checked.platforms };
     const from = await sideContext(context, options, 'src', { session, places: sources });
     const to = await sideContext(context, options, 'dest', { session, places: [destination] });

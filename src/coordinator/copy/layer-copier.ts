@@ -144,7 +144,7 @@ export class LayerCopier {
       const path = join(this.#plan.dir, `layer-${this.#files++}`);
       const { signal } = this.#run;
       const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
-      const { digest, size } = await blob.obtain(path, { signal, room });
+      const { digest, size } = await blob.obtain(path, { signal, room, onWarning: this.#onWarning });
       share.add(size);
       const sent = (await sink.hasBlob(digest, size)) ? 0 : size;
       if (sent === 0) await rm(path);
@@ -258,10 +258,12 @@ export class LayerCopier {
 
   async #obtain(blob: PendingBlob, key: string, share: SpoolShare): Promise<string> {
     const path = join(this.#plan.dir, `layer-${this.#files++}`);
-    const { signal } = this.#run;
     const onProgress = (bytes: number): void => this.#tell(key, bytes);
     const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
-    const got = await blob.obtain(path, { signal, onProgress, ...(blob.size === undefined ? { room } : {}) });
+    const { signal } = this.#run;
+    const onWarning = this.#onWarning;
+    const wait = blob.size === undefined ? { room } : {};
+    const got = await blob.obtain(path, { signal, onProgress, onWarning, ...wait });
     if (blob.digest === undefined || got.digest === blob.digest) return path;
     await rm(path, { force: true });
     throw digestMismatch(blob.digest, got.digest);
@@ -275,6 +277,8 @@ export class LayerCopier {
       share.release();
     }
   }
+
+  readonly #onWarning = (warning: { message: string }): void => this.#run.warn(warning.message);
 
   /** One does it, all get it. Who waited for somebody that failed tries with its own bytes. */
   async #once(key: string, work: () => Promise<CopiedLayer>): Promise<CopiedLayer> {

@@ -79,7 +79,8 @@ export class LegacyConverter {
     const { signal } = this.#run;
     if (isPending(layer)) {
       const file = join(this.#dir, `v1-${this.#files++}`);
-      const { digest: diffId, size } = await layer.obtain(file, { signal });
+      const onWarning = ({ message }: { message: string }): void => this.#run.warn(`${id.slice(0, 12)}: ${message}`);
+      const { digest: diffId, size } = await layer.obtain(file, { signal, onWarning });
       this.#known.set(id, { diffId, size });
       return { diffId, size, blob: { path: file, size, digest: diffId }, mediaType: null, file };
     }
