@@ -75,7 +75,7 @@ const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${tex
 /** `without`: options that are left to the verb. */
 function newProgram(texts: Texts, without: readonly string[] = []): Command {
   const program = new Command('layermill')
-    .description('Moves container images between archives, layouts and its own store, with worker threads.')
+    .description('Moves container images between archives, layouts, registries and its own store, with worker threads.')
     .usage('[options] <command> [arguments]')
     .version(texts.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
@@ -101,13 +101,15 @@ function newProgram(texts: Texts, without: readonly string[] = []): Command {
 
 const OUTRO = `
 Sources and destinations are written as skopeo writes them: docker-archive:PATH[:REF], oci:PATH[:REF],
-oci-archive:PATH[:REF]. A source may also be a bare path, or - for the standard input.
+oci-archive:PATH[:REF], docker://HOST/NAME[:TAG]. Sources may also be docker-root:PATH and containers-root:PATH (data
+directories), a bare path, or - for the standard input.
 Settings may also stand in a file (--config) or in variables such as LAYERMILL_THREADS=4.
 
 Examples:
   $ layermill import image.tar
   $ layermill images
   $ layermill export busybox --to oci:layout --compression zstd
+  $ layermill copy a.tar b.tar oci:layout
 
 Exit codes: 0 done; 1 bug; 2 nothing was tried; 3 an image failed; 4 it may pass later; 5 a mismatch; 6 out of
 space, descriptors or memory; 130, 143 interrupted.`;
