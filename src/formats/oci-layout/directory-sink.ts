@@ -1,14 +1,14 @@
-import { lstat, mkdir, readdir, readFile, rename } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { engineError } from '../../errors/kinds.ts';
 import { errnoOf } from '../../errors/system-error.ts';
-import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import { syncDirectory, writeFileAtomic } from '../../streams/atomic-file.ts';
 import { BlobStaging } from '../blob-staging.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import type { FormatContext } from '../context.ts';
+import { holdsFile } from '../directory-file.ts';
 import { syncFiles } from '../durable.ts';
 import { REF_NAME } from '../names.ts';
 import { type IndexEntry, indexJson, LAYOUT_FILE } from './documents.ts';
@@ -35,7 +35,7 @@ export async function openDirectorySink(
     defaultCompression: 'keep',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: async (digest, size) => blobs.has(digest) || (await isThere(path, digest, size)),
+    hasBlob: async (digest, size) => blobs.has(digest) || (await holdsFile(join(path, blobPath(digest)), size)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
@@ -61,16 +61,6 @@ async function checkTarget(path: string): Promise<void> {
   throw engineError('DIRECTORY_NOT_EMPTY', `${JSON.stringify(path)} is neither empty nor an OCI layout`, { path });
 }
 
-async function isThere(path: string, digest: Digest, size: number): Promise<boolean> {
-  try {
-    const stat = await lstat(join(path, blobPath(digest)));
-    return stat.isFile() && stat.size === size;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
 async function commit(
   path: string,
   layout: LayoutStaging,
@@ -80,7 +70,7 @@ async function commit(
   const kept = await keptEntries(join(path, 'index.json'), entries);
   await syncFiles(layout.blobs.path, context.system);
   for (const [digest, blob] of layout.blobs.blobs()) {
-    if (await isThere(path, digest, blob.size)) continue;
+    if (await holdsFile(join(path, blobPath(digest)), blob.size)) continue;
     await mkdir(join(path, dirname(blobPath(digest))), { recursive: true });
     await rename(blob.path, join(path, blobPath(digest)));
   }
