@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { badArgument } from '../errors/arguments.ts';
 import { engineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
 import type { ImageSink } from '../image/image-sink.ts';
@@ -17,6 +18,8 @@ export interface SinkOptions {
 
 /** A format, loaded when it is first named: most runs need one of them. */
 interface Transport {
+  /** What follows the colon: `PATH[:REF]` by default, a path with any colons, nothing, or what only itself can read. */
+  operand?: 'pathAndRef' | 'path' | 'none' | 'own';
   source(path: string, ref: string | null, context: FormatContext): Promise<ImageSource>;
   sink(path: string, ref: string | null, context: FormatContext, options: SinkOptions): Promise<ImageSink>;
 }
@@ -47,8 +50,17 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
     },
   ],
   [
+    'dir',
+    {
+      operand: 'path',
+      source: async (path, _ref, context) => (await import('./dir/open.ts')).openDir(path, context),
+      sink: async (path, _ref, context, options) => (await import('./dir/sink.ts')).openDirSink(path, context, options),
+    },
+  ],
+  [
     'docker',
     {
+      operand: 'own',
       source: async (path, _ref, context) =>
         (await import('./distribution/source.ts')).openRegistrySource(path, context),
       sink: async (path, _ref, context, options) =>
@@ -79,24 +91,29 @@ export interface Location {
 }
 
 /**
- * Reads how a person names a source or destination. The path ends at the first colon after the transport, so that names
- * with ports can follow it. Throws INVALID_ARGUMENT.
+ * Reads how a person names a source or destination. A path that a name may follow ends at the first colon, so that
+ * names with ports can follow it. Throws INVALID_ARGUMENT.
  */
 export function parseLocation(text: string): Location {
   const colon = text.indexOf(':');
   const transport = text.slice(0, Math.max(colon, 0));
-  if (!TRANSPORTS.has(transport)) return { transport: null, path: text, ref: null };
+  const known = TRANSPORTS.get(transport);
+  if (known === undefined) return { transport: null, path: text, ref: null };
   const rest = text.slice(colon + 1);
-  // Tags and ports have colons of their own; the transport itself says what is wrong with such a name.
-  if (transport === 'docker') return { transport, path: rest, ref: null };
-  const second = rest.indexOf(':');
-  const path = second < 0 ? rest : rest.slice(0, second);
-  const ref = second < 0 ? null : rest.slice(second + 1);
-  if (path !== '' && ref !== '') return { transport, path, ref };
-  throw engineError('INVALID_ARGUMENT', `${quoted(text)} is incomplete; write it as ${transport}:PATH[:REF]`, {
-    argument: text,
-  });
+  const { operand = 'pathAndRef' } = known;
+  // The transport itself says what is wrong with such a name.
+  if (operand === 'own') return { transport, path: rest, ref: null };
+  const [path, ref] = operand === 'pathAndRef' ? pathAndRef(rest) : [rest, null];
+  if (operand === 'none' ? rest === '' : path !== '' && ref !== '') return { transport, path, ref };
+  throw badArgument(text, `${quoted(text)} is not complete, or too much: write it as ${transport}:${USAGE[operand]}`);
 }
+
+function pathAndRef(rest: string): [path: string, ref: string | null] {
+  const colon = rest.indexOf(':');
+  return colon < 0 ? [rest, null] : [rest.slice(0, colon), rest.slice(colon + 1)];
+}
+
+const USAGE = { pathAndRef: 'PATH[:REF]', path: 'PATH', none: '' } as const;
 
 /**
  * Opens where images come from: `TRANSPORT:PATH[:REF]`, a bare path whose kind is found out, or `-` for stdin.
@@ -118,16 +135,20 @@ export async function openSink(text: string, context: FormatContext, options: Si
 
 async function openUnknown(path: string, context: FormatContext): Promise<ImageSource> {
   if (path !== '-' && (await isDirectory(path))) {
-    const { notAnImage } = await import('./archive-file.ts');
-    if (!(await exists(join(path, 'index.json'))) && !(await exists(join(path, 'oci-layout')))) {
-      const { isDockerRoot, openDockerRoot } = await import('./docker-root/open.ts');
-      if (await isDockerRoot(path)) return openDockerRoot(path, null, context);
-      throw notAnImage(path, 'the directory is neither an OCI layout nor the data directory of a Docker');
-    }
-    return TRANSPORTS.get('oci')!.source(path, null, context);
+    return TRANSPORTS.get(await kindOfDirectory(path))!.source(path, null, context);
   }
   const { openArchiveOfAnyKind } = await import('./any-archive.ts');
   return openArchiveOfAnyKind(path, context);
+}
+
+async function kindOfDirectory(path: string): Promise<string> {
+  const has = (name: string): Promise<boolean> => exists(join(path, name));
+  if ((await has('index.json')) || (await has('oci-layout'))) return 'oci';
+  // A docker-archive that was unpacked has a manifest.json too.
+  if ((await has('manifest.json')) && (await has('version'))) return 'dir';
+  if (await (await import('./docker-root/open.ts')).isDockerRoot(path)) return 'docker-root';
+  const { notAnImage } = await import('./archive-file.ts');
+  throw notAnImage(path, 'the directory is no OCI layout, no data directory of a Docker, nor what dir: writes');
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { openSink, openSource, parseLocation } from '../../src/formats/transport
 import { type FormatLab, openFormatLab, readAll } from '../support/format-context.ts';
 import {
   archiveOf,
+  dirFiles,
   dockerArchiveFiles,
   fixtureImage,
   FixtureLayout,
@@ -35,6 +36,8 @@ describe('a location', () => {
     ['docker-archive:x.tar:@2', 'docker-archive', 'x.tar', '@2'],
     ['oci:dir:1.0', 'oci', 'dir', '1.0'],
     ['oci-archive:x.tar', 'oci-archive', 'x.tar', null],
+    ['dir:/a:b/c', 'dir', '/a:b/c', null],
+    ['docker://host:5000/app:1', 'docker', '//host:5000/app:1', null],
     ['x.tar', null, 'x.tar', null],
     ['./oci:x', null, './oci:x', null],
     ['-', null, '-', null],
@@ -43,7 +46,7 @@ describe('a location', () => {
     expect(parseLocation(text)).toEqual({ transport, path, ref });
   });
 
-  it.each(['oci:', 'docker-archive::x', 'oci-archive:x:'])('%s is incomplete', (text) => {
+  it.each(['oci:', 'docker-archive::x', 'oci-archive:x:', 'dir:'])('%s is no location', (text) => {
     expect(() => parseLocation(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
@@ -64,6 +67,7 @@ describe('a bare path', () => {
     ['oci-archive', () => writeArchiveFile(join(lab.dir, '4.tar'), layout().files)],
     ['oci-archive', () => writeArchiveFile(join(lab.dir, '5.tar.zst'), layout().files, 'zstd')],
     ['oci', () => writeDirectory(join(lab.dir, '6'), layout().files)],
+    ['dir', () => writeDirectory(join(lab.dir, '7'), dirFiles(image))],
     ['docker-archive', () => writeArchiveFile(join(lab.dir, 'a:b.tar'), dockerArchiveFiles([image]))],
   ])('is found out to be %s', async (transport, make) => {
     const path = make();
@@ -101,7 +105,7 @@ describe('a bare path', () => {
     await expect(readAll(join(lab.dir, 'missing'), lab.context)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it.each(['docker://busybox', 'nothing:x'])('that names a transport nobody knows is refused: %s', async (text) => {
+  it.each(['elsewhere://busybox', 'nothing:x'])('that names a transport nobody knows is refused: %s', async (text) => {
     await expect(openSource(text, lab.context)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(openSink(text, lab.context)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

@@ -22,6 +22,11 @@ export interface FormatTraits {
   /** Whether the destination is one file; otherwise a directory that images can be added to. */
   isArchive: boolean;
   keepsManifests: boolean;
+  /** The file that says what is in a directory, and what else may be there. */
+  listing?: string;
+  files?: RegExp;
+  /** Whether it holds one image only, without a name. */
+  holdsOne?: boolean;
   options?: SinkOptions;
 }
 
@@ -31,7 +36,13 @@ const one = fixtureImage([base, top], { names: ['app:1', 'quay.io/x/app:2'] });
 const two = fixtureImage([base], { names: ['second:latest'], config: { comment: 'two' } });
 
 /** The promises of every format that can be written and read. */
-export function formatSuite({ transport, isArchive, keepsManifests, options }: FormatTraits): void {
+export function formatSuite(traits: FormatTraits): void {
+  const { transport, isArchive, keepsManifests, holdsOne = false, options } = traits;
+  const { listing = 'index.json', files = /^(blobs|index\.json|oci-layout)$/ } = traits;
+  const several = holdsOne ? [one] : [one, two];
+  const expected = (images: FixtureImage[]): unknown[] =>
+    expectedFrom(holdsOne ? images.map((image) => ({ ...image, names: [] })) : images, options);
+
   describe(`${transport}:${options?.legacy === true ? ' (legacy)' : ''} as a destination and a source`, () => {
     let lab: FormatLab;
     let path: string;
@@ -66,21 +77,21 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
     }
 
     it('gives back what was put: names, configs, DiffIDs and bytes of layers', async () => {
-      await write([one, two]);
+      await write(several);
       const { items } = await readAll(`${transport}:${path}`, lab.context);
-      expect(items.map(told)).toEqual(expectedFrom([one, two], options));
+      expect(items.map(told)).toEqual(expected(several));
     });
 
     it('is found out when nobody says what it is', async () => {
       await write([two]);
       const { items } = await readAll(path, lab.context);
-      expect(items.map(told)).toEqual(expectedFrom([two], options));
+      expect(items.map(told)).toEqual(expected([two]));
     });
 
     it('shows nothing before the commit, and leaves nothing without one', async () => {
       const sink = await open();
       await put(sink, one);
-      expect(existsSync(isArchive ? path : join(path, 'index.json'))).toBe(false);
+      expect(existsSync(isArchive ? path : join(path, listing))).toBe(false);
       await sink.close();
       expect(existsSync(dirname(path))).toBe(false);
       expect(readdirSync(lab.tempDir)).toEqual([]);
@@ -94,14 +105,14 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
       await sink.close();
       await sink.close();
       expect(readdirSync(dirname(path))).toHaveLength(1);
-      if (!isArchive) expect(readdirSync(path).toSorted()).toEqual(['blobs', 'index.json', 'oci-layout']);
+      if (!isArchive) expect(readdirSync(path).filter((name) => !files.test(name))).toEqual([]);
     });
 
     it('has the same bytes, whichever image was ready first', async () => {
       const other = join(lab.dir, 'out', isArchive ? 'other.tar' : 'other');
-      await write([one, two]);
-      await write([two, one], other);
-      const bytesOf = (place: string): Buffer => readFileSync(isArchive ? place : join(place, 'index.json'));
+      await write(several);
+      await write(several.toReversed(), other);
+      const bytesOf = (place: string): Buffer => readFileSync(isArchive ? place : join(place, listing));
       expect(bytesOf(path).equals(bytesOf(other))).toBe(true);
     });
 
@@ -127,7 +138,7 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
       await sink.commit();
       await sink.close();
       const { items } = await readAll(`${transport}:${path}`, lab.context);
-      expect(items.map(told)).toEqual(expectedFrom([two], options));
+      expect(items.map(told)).toEqual(expected([two]));
     });
 
     it('takes a part of a file as a blob', async () => {
@@ -139,7 +150,7 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
       await sink.commit();
       await sink.close();
       const { items } = await readAll(`${transport}:${path}`, lab.context);
-      expect(items.map(told)).toEqual(expectedFrom([two], options));
+      expect(items.map(told)).toEqual(expected([two]));
     });
 
     it('takes an image without layers and without names', async () => {
@@ -150,13 +161,13 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
       expect(items[0]).toMatchObject({ names: [] });
     });
 
-    it('is asked for one image by its name', async () => {
+    it.runIf(!holdsOne)('is asked for one image by its name', async () => {
       await write([one, two]);
       const { items } = await readAll(`${transport}:${path}:second`, lab.context);
-      expect(items.map(told)).toEqual(expectedFrom([two], options));
+      expect(items.map(told)).toEqual(expected([two]));
     });
 
-    it('gives the one image the name that is asked for in the destination', async () => {
+    it.runIf(!holdsOne)('gives the one image the name that is asked for in the destination', async () => {
       const sink = await openSink(`${transport}:${path}:renamed:3`, lab.context, options);
       await put(sink, two);
       await sink.commit();
@@ -177,7 +188,7 @@ export function formatSuite({ transport, isArchive, keepsManifests, options }: F
       await put(sink, two, { manifest: { raw, mediaType: MEDIA.dockerManifest, digest: sha256Digest(raw) } });
       await sink.commit();
       await sink.close();
-      const layout = transport === 'oci' ? `oci:${path}` : `oci-archive:${path}`;
+      const layout = isArchive ? `oci-archive:${path}` : `${transport}:${path}`;
       const { items } = await readAll(layout, lab.context);
       expect(items).toMatchObject([{ manifest: { raw, mediaType: MEDIA.dockerManifest } }]);
     });

@@ -169,6 +169,29 @@ export class FixtureLayout {
   }
 }
 
+/** One image as skopeo's `dir:` has it; `fields` are laid over its manifest. */
+export function dirFiles(image: FixtureImage, fields: Record<string, unknown> = {}): FixtureFiles {
+  const layout = new FixtureLayout();
+  return dirOfLayout(layout, layout.image(image, fields));
+}
+
+/** What is in a layout as `dir:` has it: one document on top, its members beside it. */
+export function dirOfLayout(
+  { files }: FixtureLayout,
+  top: FixtureDescriptor,
+  members: FixtureDescriptor[] = [],
+): FixtureFiles {
+  const isMember = new Set(members.map(({ digest }) => digest.slice(7)));
+  const renamed: FixtureFiles = new Map([['version', Buffer.from('Directory Transport Version: 1.1\n')]]);
+  for (const [path, content] of files) {
+    if (!path.startsWith('blobs/')) continue;
+    const hex = path.slice('blobs/sha256/'.length);
+    if (hex === top.digest.slice(7)) renamed.set('manifest.json', content);
+    else renamed.set(isMember.has(hex) ? `${hex}.manifest.json` : hex, content);
+  }
+  return renamed;
+}
+
 export function named(descriptor: FixtureDescriptor, refName: string, containerdName?: string): FixtureDescriptor {
   return {
     ...descriptor,
