@@ -58,6 +58,14 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
     },
   ],
   [
+    'null',
+    {
+      operand: 'none',
+      source: () => Promise.reject(badArgument('null:', 'null: holds no images; it is a destination, for rehearsals')),
+      sink: async (_path, _ref, context, options) => (await import('./null-sink.ts')).openNullSink(context, options),
+    },
+  ],
+  [
     'docker',
     {
       operand: 'own',

@@ -37,6 +37,7 @@ describe('a location', () => {
     ['oci:dir:1.0', 'oci', 'dir', '1.0'],
     ['oci-archive:x.tar', 'oci-archive', 'x.tar', null],
     ['dir:/a:b/c', 'dir', '/a:b/c', null],
+    ['null:', 'null', '', null],
     ['docker://host:5000/app:1', 'docker', '//host:5000/app:1', null],
     ['x.tar', null, 'x.tar', null],
     ['./oci:x', null, './oci:x', null],
@@ -46,7 +47,7 @@ describe('a location', () => {
     expect(parseLocation(text)).toEqual({ transport, path, ref });
   });
 
-  it.each(['oci:', 'docker-archive::x', 'oci-archive:x:', 'dir:'])('%s is no location', (text) => {
+  it.each(['oci:', 'docker-archive::x', 'oci-archive:x:', 'dir:', 'null:x'])('%s is no location', (text) => {
     expect(() => parseLocation(text)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
