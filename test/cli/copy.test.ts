@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestHex, sha256Digest } from '../../src/identity/digest.ts';
@@ -161,5 +161,53 @@ describe('inspect of a source', () => {
     expect(digestHex(sha256Digest(raw.stdout))).toBe(manifest.slice('sha256:'.length));
     const none = await lab.run('inspect', `docker-archive:${lab.path('images.tar')}`, '--manifest');
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('no manifest')]);
+  });
+});
+
+describe('copy with directories of one image', () => {
+  const dir = (): string => `dir:${lab.path('dir')}`;
+
+  it('keeps manifests on the way there and back, and sends nothing twice', async () => {
+    const there = { manifestDigest: manifest, equality: 'identical' };
+    expect(await lab.json('copy', layout(), dir(), '--preserve-digests')).toMatchObject([
+      { ...there, names: ['team/app:1'], sent: { layers: 1 } },
+    ]);
+    expect(await lab.json('copy', layout(), dir())).toMatchObject([{ ...there, sent: { layers: 0 } }]);
+    expect(await lab.json('copy', dir(), `${out()}:team/app:1`)).toMatchObject([{ ...there, names: [] }]);
+    expect(lab.leftOvers()).toEqual([]);
+  });
+
+  it('makes a manifest where there is none, in the format asked for', async () => {
+    await lab.json('copy', lab.path('images.tar'), dir(), '--format', 'docker');
+    expect(JSON.parse(readFileSync(lab.path('dir/manifest.json'), 'utf8'))).toMatchObject({
+      mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+    });
+  });
+
+  it('refuses several images, and leaves what was there', async () => {
+    await lab.json('copy', layout(), dir());
+    const { code, stderr } = await lab.run('copy', layout(), lab.path('images.tar'), dir());
+    expect(code).toBe(2);
+    expect(stderr).toContain('holds one image');
+    expect(sha256Digest(readFileSync(lab.path('dir/manifest.json')))).toBe(manifest);
+  });
+});
+
+describe('copy to null:', () => {
+  it('answers what a layout would have, and writes nothing', async () => {
+    expect(await lab.json('copy', layout(), lab.path('images.tar'), 'null:')).toMatchObject([
+      { destination: 'null:', manifestDigest: manifest, equality: 'identical', sent: { layers: 1 } },
+      { names: ['team/base:1'] },
+    ]);
+    expect(lab.leftOvers()).toEqual([]);
+  });
+
+  it('finds a layer that is not what its digest says', async () => {
+    const damaged = Buffer.from(packed.stored);
+    damaged[damaged.length - 1]! ^= 1;
+    writeFileSync(lab.path(`layout/blobs/sha256/${digestHex(packed.digest)}`), damaged);
+    const { code, stderr } = await lab.run('copy', layout(), lab.path('images.tar'), 'null:');
+    expect(code).toBe(3);
+    expect(stderr).toContain(packed.digest);
   });
 });
