@@ -78,6 +78,8 @@ export interface ErrorDetails {
   CHAIN_INVALID: { id: string };
   MEDIA_TYPE_UNSUPPORTED: { mediaType: string };
   BLOB_MISSING: { digest: string };
+  /** The packed layer is gone and its files are still there; `commands` fetch it again. */
+  LAYER_ONLY_UNPACKED: { digest: string; snapshotters: string[]; commands: string[] };
   CHANGES_UNREPRESENTABLE: { path: string };
   SOURCE_CHANGED: { path: string };
   TAR_SPLIT_INVALID: { path: string; line: number };
@@ -181,6 +183,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   CHAIN_INVALID: 'Archive',
   MEDIA_TYPE_UNSUPPORTED: 'Archive',
   BLOB_MISSING: 'Archive',
+  LAYER_ONLY_UNPACKED: 'Archive',
   CHANGES_UNREPRESENTABLE: 'Archive',
   SOURCE_CHANGED: 'Archive',
   TAR_SPLIT_INVALID: 'Archive',
