@@ -4,8 +4,10 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** Everything about a tree that a reader must not change: bytes, modes, owners, times (but atime), inodes. */
 export function treeState(root: string): string[] {
   const lines: string[] = [];
+  // Names are bytes; as latin1 they all are text.
+  const top = Buffer.from(root).toString('latin1');
   const visit = (path: string): void => {
-    const full = Buffer.from(path === '' ? root : `${root}/${path}`, 'latin1');
+    const full = Buffer.from(path === '' ? top : `${top}/${path}`, 'latin1');
     const stat = lstatSync(full, { bigint: true });
     const what = stat.isFile() ? sha256(readFileSync(full)) : stat.isSymbolicLink() ? readlinkSync(full, 'latin1') : '';
     const { mode, uid, gid, ino, nlink, mtimeNs, ctimeNs } = stat;
