@@ -3,6 +3,7 @@ import type { ImageSource, SourceItem } from '../../image/image-source.ts';
 import { notAnImage } from '../archive-file.ts';
 import type { FormatContext } from '../context.ts';
 import { nothingSelected } from '../selection.ts';
+import { isContainerdRoot, openContainerdRoot } from './containerd/open.ts';
 import { openContainerImage } from './modern/container-image.ts';
 import { modernDrivers, openModernRoot } from './modern/open.ts';
 import type { RootListing, RootSource } from './root-listing.ts';
@@ -50,7 +51,7 @@ export function isContainer(path: string): boolean {
 
 /** True for a directory that a Docker keeps its images in. */
 export async function isDockerRoot(path: string): Promise<boolean> {
-  return (await modernDrivers(path)).length > 0 || (await isV1Root(path));
+  return (await modernDrivers(path)).length > 0 || (await isV1Root(path)) || (await isContainerdRoot(path));
 }
 
 /** After an upgrade the containers are those of the newer Docker. */
@@ -80,11 +81,17 @@ export async function listDockerRoot(path: string, ref: string | null, context: 
 }
 
 function nothingHere(path: string): Error {
-  return notAnImage(path, 'it is no data directory of Docker: it has neither image/<driver>/imagedb nor graph/<id>');
+  return notAnImage(
+    path,
+    'it is no data directory of Docker: it has neither image/<driver>/imagedb, nor graph/<id>, nor images of containerd (a containerd of its own has its directory elsewhere, /var/lib/containerd)',
+  );
 }
 
 async function openParts(path: string, ref: string | null, context: FormatContext): Promise<Part[]> {
   const parts: Part[] = [];
+  if (await isContainerdRoot(path)) {
+    parts.push({ name: "containerd's image store", source: await openContainerdRoot(path, ref, context) });
+  }
   for (const driver of await modernDrivers(path)) {
     parts.push({ name: `image/${driver}`, source: await openModernRoot(path, driver, ref, context) });
   }
