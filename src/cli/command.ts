@@ -101,7 +101,7 @@ function newProgram(texts: Texts, without: readonly string[] = []): Command {
 
 const OUTRO = `
 Sources and destinations are written as skopeo writes them: docker-archive:PATH[:REF], oci:PATH[:REF],
-oci-archive:PATH[:REF], docker://HOST/NAME[:TAG]. Sources may also be docker-root:PATH and containers-root:PATH (data
+oci-archive:PATH[:REF], dir:PATH, docker://HOST/NAME[:TAG]. Sources may also be docker-root:PATH and containers-root:PATH (data
 directories), a bare path, or - for the standard input.
 Settings may also stand in a file (--config) or in variables such as LAYERMILL_THREADS=4.
 

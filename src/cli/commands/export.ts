@@ -33,7 +33,7 @@ export const verb: Verb = {
           .argument('<image...>', 'names, ids, or beginnings of ids')
           .requiredOption(
             '--to <destination>',
-            'docker-archive:PATH, oci:PATH or oci-archive:PATH, each with [:REF]; docker://HOST/NAME[:TAG]; - is stdout',
+            'docker-archive:PATH, oci:PATH or oci-archive:PATH, each with [:REF]; dir:PATH; docker://HOST/NAME[:TAG]; - is stdout',
           ),
         COMPRESSIONS,
       )

@@ -56,7 +56,7 @@ export const verb: Verb = {
 
   run: async (session, operands, options: Options) => {
     const { raw = false, manifest = false, platform } = options;
-    if (parseLocation(operands[0]!).transport !== null) {
+    if (isSource(operands[0]!)) {
       const { inspectSource } = await import('../inspect-source.ts');
       return inspectSource(session, operands[0]!, { ...options, raw, manifest });
     }
@@ -74,6 +74,12 @@ export const verb: Verb = {
     return EXIT.done;
   },
 };
+
+/** `docker:dind` is an image of the store, and a registry is asked for by `docker://`. */
+function isSource(text: string): boolean {
+  if (text.startsWith('docker:') && !text.startsWith('docker://')) return false;
+  return parseLocation(text).transport !== null;
+}
 
 async function configBytes({ graph }: Engine, id: string): Promise<Buffer> {
   return (await graph.configOf(id)) ?? graph.rawJson(id);
