@@ -112,7 +112,24 @@ describe('images of containerd', () => {
     expect((await read('@1')).map(inShort)).toEqual(['modern zoo:latest: zoo:latest']);
     expect((await read(first.digest)).map(inShort)).toEqual(['modern app:1: app:1 app:2']);
     expect((await read(second.digest.slice(7, 20))).map(inShort)).toEqual(['modern zoo:latest: zoo:latest']);
-    for (const ref of ['app:3', '@2', 'zz']) expect(await codeOf(read(ref))).toBe('IMAGE_NOT_FOUND');
+    expect((await read(image.configDigest)).map(inShort)).toEqual(['modern app:1: app:1 app:2']);
+    expect((await read(other.configDigest.slice(7, 27))).map(inShort)).toEqual(['modern zoo:latest: zoo:latest']);
+    writer.image('moby', `${HUB}/bad:1`, { ...first, digest: 'nonsense' });
+    expect((await read('bad:1')).map(inShort)).toEqual(['broken docker.io/library/bad:1: INVALID_DIGEST']);
+    for (const ref of ['app:3', '@2', 'zz', '']) {
+      expect(await codeOf(read(ref))).toBe('IMAGE_NOT_FOUND');
+    }
+  });
+
+  it('that a short digest does not tell apart are refused', async () => {
+    // Of 17 digests two begin with the same digit.
+    for (let index = 0; index < 17; index++) {
+      const layer = fixtureLayer({ [`file-${index}`]: 'x' });
+      writer.image('moby', `${HUB}/app:${index}`, writer.layout.image(fixtureImage([layer])));
+    }
+    const codes = new Set<unknown>();
+    for (const digit of '0123456789abcdef') codes.add(await codeOf(read(digit)));
+    expect(codes).toContain('ID_AMBIGUOUS');
   });
 
   it('are found in the directory of Docker too, and only there when it has images', async () => {
@@ -210,6 +227,8 @@ describe('the listing of containerd', () => {
     mkdirSync(join(snapshotter, 'snapshots/300/fs'), { recursive: true });
     const record = { id: Buffer.from([0xac, 0x02]), kind: Buffer.from([3]), size: goVarint(12345) };
     writeFileSync(join(snapshotter, 'metadata.db'), writeBolt({ v1: { snapshots: { 'moby/2/x': record } } }));
+    // The manifest came from there, so its layers did.
+    const registryOf = (digest: string): unknown => ['app', 'me/app'].map((repository) => ({ digest, repository }));
     expect(await list()).toEqual({
       kind: 'containerd',
       path: writer.root,
@@ -222,13 +241,13 @@ describe('the listing of containerd', () => {
           created: '2020-01-02T03:04:05.678901234Z',
           size: 12345,
           layers: [
-            { diffId: base.diffId, size: null, dir: null, state: 'exact', registry: [] },
+            { diffId: base.diffId, size: null, dir: null, state: 'exact', registry: registryOf(base.digest) },
             {
               diffId: top.diffId,
               size: 12345,
               dir: 'io.containerd.snapshotter.v1.overlayfs/snapshots/300/fs',
               state: 'exact',
-              registry: ['app', 'me/app'].map((repository) => ({ digest: top.digest, repository })),
+              registry: registryOf(top.digest),
             },
           ],
           damaged: null,
@@ -237,6 +256,27 @@ describe('the listing of containerd', () => {
       containers: [],
       warnings: ['namespaces: "empty" (0 images), "moby" (1 image)'],
     });
+  });
+
+  it('tells the layers of an image that lacks one, and who may still have it', async () => {
+    const manifest = writer.layout.image(image);
+    writer.image('moby', `${HUB}/app:1`, manifest);
+    const labels = { 'containerd.io/distribution.source.ghcr.io': 'me/app' };
+    Object.assign(writer.bucket('moby', 'content', 'blob', manifest.digest), { labels });
+    writer.write();
+    writer.remove(top.digest);
+    const [listed] = (await (await openContainerdRoot(writer.root, null, lab.context)).listing()).images;
+    expect(listed).toMatchObject({
+      id: image.configDigest,
+      names: ['app:1'],
+      created: '2020-01-02T03:04:05.678901234Z',
+    });
+    expect(listed!.damaged?.code).toBe('BLOB_MISSING');
+    const registry = (digest: string): unknown => [{ digest, repository: 'ghcr.io/me/app' }];
+    expect(listed!.layers).toEqual([
+      { diffId: base.diffId, size: null, dir: null, state: 'exact', registry: registry(base.digest) },
+      { diffId: top.diffId, size: null, dir: null, state: 'missing', registry: registry(top.digest) },
+    ]);
   });
 
   it('tells what is damaged image by image', async () => {

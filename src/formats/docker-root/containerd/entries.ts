@@ -35,11 +35,25 @@ export function storeEntries(
   const chosen = grouped(select(lines, ref));
   if (chosen.length === 0) throw nothingSelected(location, ref);
   if (chosen.length === 1) return chosen;
-  const message = `${quoted(ref)} means ${chosen.length} different images of the store; say more of the digest`;
-  throw engineError('ID_AMBIGUOUS', message, {
-    prefix: ref,
-    matches: chosen.slice(0, SHOWN_MATCHES).map(({ descriptor }) => descriptor.digest),
-  });
+  const digests = chosen.map(({ descriptor }) => descriptor.digest);
+  throw ambiguous(ref, digests);
+}
+
+/** True when `ref` selects a record of this name. */
+export function isCalled(name: string, ref: string): boolean {
+  const selection = parseSelection(ref);
+  if ('place' in selection) return false;
+  return name === selection.text || (selection.name !== null && tagOf(name) === selection.name);
+}
+
+/** True for a digest, and for how its hex begins. */
+export function beginsWith(digest: Digest, text: string): boolean {
+  return text !== '' && (digestHex(digest).startsWith(text) || digest === text);
+}
+
+export function ambiguous(ref: string, digests: readonly Digest[]): Error {
+  const message = `${quoted(ref)} means ${digests.length} different images of the store; say more of the digest`;
+  return engineError('ID_AMBIGUOUS', message, { prefix: ref, matches: digests.slice(0, SHOWN_MATCHES) });
 }
 
 /** A name has one meaning: that of the first namespace, which is Docker's if it is there. */
@@ -79,10 +93,6 @@ function select(lines: Line[], ref: string): Line[] {
   if (named.length > 0) return named;
   const written = lines.filter(({ record }) => record.name === text);
   return written.length > 0 ? written : lines.filter(({ record }) => beginsWith(record.target.digest, text));
-}
-
-function beginsWith(digest: Digest, text: string): boolean {
-  return text !== '' && (digestHex(digest).startsWith(text) || digest === text);
 }
 
 function grouped(lines: readonly Line[]): StoreEntry[] {

@@ -1,12 +1,16 @@
+import { hasCode, isEngineError } from '../../../errors/kinds.ts';
 import { chainIds, type Digest } from '../../../identity/digest.ts';
 import { imageReference } from '../../../identity/reference.ts';
 import { decodeConfig } from '../../../image/decode-config.ts';
 import type { BrokenImage, ModernImage } from '../../../image/image-source.ts';
+import type { Descriptor } from '../../../image/manifest.ts';
 import { quoted } from '../../../image/strict-json.ts';
+import type { ImageContent } from '../../content.ts';
 import type { FormatContext } from '../../context.ts';
 import type { ListedImage, ListedLayer, RootListing } from '../root-listing.ts';
 import type { ContainerdFiles } from './containerd-files.ts';
 import { type StoreEntry, storeEntries } from './entries.ts';
+import { imageWithLayer } from './known-images.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
 import { Snapshots } from './snapshots.ts';
 import { StoreReader } from './store-reader.ts';
@@ -20,13 +24,14 @@ export async function listContainerdRoot(
   const warnings: string[] = [];
   const metadata = await openMetadata(files, context, warnings);
   warnings.push(`namespaces: ${metadata.namespaces.map((name) => countOf(metadata, name)).join(', ') || 'none'}`);
-  const lister = new Lister(files, metadata, context);
-  const reader = new StoreReader(files.content(context), metadata, context, warnings);
+  const content = files.content(context);
+  const lister = new Lister(files, metadata, content, context);
+  const reader = new StoreReader(content, metadata, context, warnings);
   const images: ListedImage[] = [];
   for (const entry of storeEntries(metadata.images, path, null, warnings)) {
     for await (const item of reader.items(entry)) {
       if (item.kind === 'modern') images.push(await lister.image(item, entry));
-      else if (item.kind === 'broken') images.push(lister.broken(item, entry));
+      else if (item.kind === 'broken') images.push(await lister.broken(item, entry));
     }
   }
   for (const { ref, error } of metadata.broken) images.push({ ...nothingOf(ref), damaged: error });
@@ -57,27 +62,51 @@ function driversOf({ unpacked }: Metadata): string {
 class Lister {
   readonly #metadata: Metadata;
   readonly #snapshots: Snapshots;
+  readonly #content: ImageContent;
   readonly #context: FormatContext;
 
-  constructor(files: ContainerdFiles, metadata: Metadata, context: FormatContext) {
+  constructor(files: ContainerdFiles, metadata: Metadata, content: ImageContent, context: FormatContext) {
     this.#metadata = metadata;
     this.#snapshots = new Snapshots(files, (fd, mode) => context.system.lock(fd, mode));
+    this.#content = content;
     this.#context = context;
   }
 
   async image(image: ModernImage, entry: StoreEntry): Promise<ListedImage> {
-    const { diffIds, created } = decodeConfig(image.config, this.#context.documents);
+    const { created, diffIds } = decodeConfig(image.config, this.#context.documents);
+    const chain = chainIds(diffIds);
     const layers: ListedLayer[] = [];
-    for (const [index, chain] of chainIds(diffIds).entries()) {
-      const { blob, diffId } = image.layers[index]!;
-      const found = await this.#unpacked(chain);
-      layers.push({ ...found, diffId, state: 'exact', registry: this.#registry(blob.digest) });
+    for (const [index, { diffId, blob }] of image.layers.entries()) {
+      const registry = this.#registry(blob.digest, image.manifest?.digest);
+      layers.push({ ...(await this.#unpacked(chain[index]!)), diffId, state: 'exact', registry });
     }
     return { ...nothingOf(image.configDigest), ...this.#called(entry), created, size: sizeOf(layers), layers };
   }
 
-  broken({ error }: BrokenImage, entry: StoreEntry): ListedImage {
-    return { ...nothingOf(entry.descriptor.digest), ...this.#called(entry), damaged: error };
+  /** Of an image that lacks a layer all the others are told too. */
+  async broken({ error }: BrokenImage, entry: StoreEntry): Promise<ListedImage> {
+    const listed = { ...nothingOf(entry.descriptor.digest), ...this.#called(entry), damaged: error };
+    if (!hasCode(error, 'LAYER_ONLY_UNPACKED') && !hasCode(error, 'BLOB_MISSING')) return listed;
+    const { digest } = error.details;
+    const known = await imageWithLayer(this.#content, entry.descriptor, digest, this.#context);
+    if (known === null) return listed;
+    const { config, manifest, chain } = known;
+    const layers: ListedLayer[] = [];
+    for (const [index, layer] of known.layers.entries()) {
+      const registry = this.#registry(layer.digest, manifest.digest);
+      const [diffId, state] = [config.diffIds[index]!, await this.#state(layer)];
+      layers.push({ ...(await this.#unpacked(chain[index]!)), diffId, state, registry });
+    }
+    return { ...listed, id: config.digest, created: config.created, size: sizeOf(layers), layers };
+  }
+
+  async #state(layer: Descriptor): Promise<'exact' | 'missing'> {
+    try {
+      return (await this.#content.blob(layer)) === null ? 'missing' : 'exact';
+    } catch (error) {
+      if (isEngineError(error)) return 'missing';
+      throw error;
+    }
   }
 
   /** The digest of a manifest or an index is one of a registry when its label says where it came from. */
@@ -86,9 +115,12 @@ class Lister {
     return { names, digests: sources.map((repository) => imageReference(repository, descriptor.digest)) };
   }
 
-  #registry(digest: Digest | undefined): ListedLayer['registry'] {
+  /** The repository of a manifest has its layers; what containerd knew of a layer goes with the layer. */
+  #registry(digest: Digest | undefined, manifest: Digest | undefined): ListedLayer['registry'] {
+    const { sources } = this.#metadata;
     if (digest === undefined) return [];
-    return (this.#metadata.sources.get(digest) ?? []).map((repository) => ({ digest, repository }));
+    const repositories = sources.get(digest) ?? sources.get(manifest ?? '') ?? [];
+    return repositories.map((repository) => ({ digest, repository }));
   }
 
   async #unpacked(chain: Digest): Promise<Pick<ListedLayer, 'dir' | 'size'>> {

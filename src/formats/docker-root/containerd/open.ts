@@ -7,6 +7,7 @@ import { ContainerdFiles } from './containerd-files.ts';
 import { storeEntries } from './entries.ts';
 import { listContainerdRoot, openMetadata } from './listing.ts';
 import { readMetadata } from './metadata.ts';
+import { readChosen } from './read-chosen.ts';
 import { StoreReader } from './store-reader.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function isContainerdRoot(path: string): Promise<boolean> {
 
 /**
  * Opens the images of containerd's image store, for reading only: those of all namespaces. An image whose layers are not
- * here is an item with its error. `ref` selects by name, place or the beginning of a digest.
+ * here is an item with its error. `ref` selects by name, place, or how the digest of what a name stands for, or of a config, begins.
  */
 export async function openContainerdRoot(
   path: string,
@@ -59,8 +60,12 @@ async function* readImages(
   warnings: string[],
 ): AsyncGenerator<SourceItem> {
   const metadata = await openMetadata(files, context, warnings);
-  const entries = storeEntries(metadata.images, path, ref, warnings);
-  const reader = new StoreReader(files.content(context), metadata, context, warnings);
-  for (const entry of entries) yield* reader.items(entry);
-  if (ref === null) yield* metadata.broken;
+  const content = files.content(context);
+  if (ref !== null) {
+    yield* readChosen(content, metadata, path, ref, context, warnings);
+    return;
+  }
+  const reader = new StoreReader(content, metadata, context, warnings);
+  for (const entry of storeEntries(metadata.images, path, null, warnings)) yield* reader.items(entry);
+  yield* metadata.broken;
 }

@@ -14,7 +14,7 @@ export interface FoundSnapshot {
 }
 
 /** Snapshotters that keep the files of a snapshot in a directory, and its name in that of the snapshot. */
-const FILES: Readonly<Record<string, string>> = { overlayfs: '/fs', native: '' };
+const FILES: Readonly<Record<string, string>> = { overlayfs: '/fs', native: '', btrfs: '' };
 
 /** What the snapshotters know of unpacked layers (containerd, core/snapshots/storage/bolt.go); each is asked once. */
 export class Snapshots {
