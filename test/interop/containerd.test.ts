@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -32,6 +33,16 @@ const absent = missing(['containerd', 'ctr']);
 const reason = process.geteuid?.() === 0 ? absent.map((program) => `no ${program}`).join(', ') : 'needs root';
 if (reason !== '') console.log(`skipped: containerd: ${reason}`);
 
+/** What is there once the daemon has thrown away what nothing needs, which it does some time after an import. */
+async function settled(root: string): Promise<string[]> {
+  for (let before = treeState(root); ;) {
+    await delay(1500);
+    const now = treeState(root);
+    if (now.join() === before.join()) return now;
+    before = now;
+  }
+}
+
 describe.skipIf(reason !== '')('the image store of containerd', () => {
   let daemon: ContainerdDaemon;
   let lab: FormatLab;
@@ -43,7 +54,7 @@ describe.skipIf(reason !== '')('the image store of containerd', () => {
     daemon.ctr(namespace, 'images', 'import', '--snapshotter', 'native', ...options, path);
 
   async function read(): Promise<{ items: SourceItem[]; warnings: readonly string[] }> {
-    const before = treeState(daemon.root);
+    const before = await settled(daemon.root);
     const source = await open();
     const items: SourceItem[] = [];
     for await (const item of source.images()) items.push(item);

@@ -97,7 +97,7 @@ function addPackingOptions(command: Command): Command {
 }
 
 const OUTRO = `
-Layers stay as they are unless --dest-compress-format says otherwise; only a registry gets plain ones as gzip.
+Layers stay as they are unless --dest-compress-format says otherwise; only a registry gets the plain ones of archives as gzip.
 What changes is said with each image: identical, diffids (layers packed anew), manifest (a new one), config (a new one).
 ${examples(
   ['An archive to an OCI layout, packed', 'layermill copy image.tar oci:layout --dest-compress-format zstd'],

@@ -69,7 +69,9 @@ export class LayerCopier {
     const { profile, repack, sink } = this.#plan;
     const compression = await compressionOfLayer(layer);
     if (profile !== 'keep') return profile.compression === compression && !repack ? null : profile;
-    return compression === 'none' && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
+    // What a manifest names goes as that says; a layer of an archive has no such promise to keep.
+    const mayPack = compression === 'none' && layer.mediaType === null;
+    return mayPack && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
   }
 
   async copy(layer: SourceLayer): Promise<CopiedLayer> {

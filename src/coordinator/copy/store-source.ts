@@ -79,15 +79,16 @@ async function imageOf(
     config: config.raw,
     configDigest: config.digest,
     platform: config.platform,
-    layers: image.layers.map((layer) => layerOf(graph, layer)),
+    layers: image.layers.map((layer) => layerOf(graph, layer, image.manifest.manifest !== null)),
     manifest: image.manifest.manifest,
     warnings: [],
   };
 }
 
-function layerOf(graph: Store['graph'], layer: ExportableImage['layers'][number]): SourceLayer {
+function layerOf(graph: Store['graph'], layer: ExportableImage['layers'][number], hasManifest: boolean): SourceLayer {
   const { kept, diffId } = layer;
-  if (kept === null) return { diffId, blob: rebuilt(graph, layer), mediaType: ociLayerType('none') };
+  if (kept === null)
+    return { diffId, blob: rebuilt(graph, layer), mediaType: hasManifest ? ociLayerType('none') : null };
   const { digest, size, compression, mediaType } = kept;
   const packed = compression === 'gzip' || compression === 'zstd' ? compression : 'none';
   return { diffId, blob: { ...graph.blobs.ref(digest, size) }, mediaType: mediaType ?? ociLayerType(packed) };

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import type { CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
 import { profileText } from '../../compression/profile-text.ts';
+import { readDocument } from '../../formats/read-document.ts';
+import type { KeptIndex } from '../../graph/indexes.ts';
 import type { KeptBlob } from '../../graph/image.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
+import { decodeIndex } from '../../image/manifest.ts';
 import { ociLayerType } from '../../image/media-types.ts';
 import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ExportableImage } from './export-image.ts';
@@ -22,7 +25,7 @@ export class LayerWriter {
   readonly #run: JobRun;
   readonly #dir: string;
   readonly #profile: CompressionProfile | 'keep';
-  readonly #written = new Map<Digest, Promise<SinkLayer>>();
+  readonly #written = new Map<string, Promise<SinkLayer>>();
   readonly #progress = new Map<Digest, number>();
 
   /** `dir` is for what is unfinished; with `keep`, packed layers that are kept go as they are, others as plain tars. */
@@ -39,8 +42,26 @@ export class LayerWriter {
     return this.#profile === 'keep' ? 'keep' : profileText(this.#profile);
   }
 
-  layersOf(image: ExportableImage): Promise<SinkLayer[]> {
-    return Promise.all(image.layers.map((layer) => this.#once(layer)));
+  /** A manifest that is kept names plain layers where they came plain, also where others are packed on the way. */
+  layersOf(image: ExportableImage, keepManifest: boolean): Promise<SinkLayer[]> {
+    return Promise.all(image.layers.map((layer) => this.#once(layer, keepManifest)));
+  }
+
+  /** What an index lists beside images: manifests as such where that makes a difference, after what they are made of. */
+  async putAttachments(index: KeptIndex, raw: Buffer): Promise<void> {
+    const types = new Map(decodeIndex(raw, index.mediaType).map(({ digest, mediaType }) => [digest, mediaType]));
+    const { putManifest } = this.#sink;
+    const manifests: Parameters<NonNullable<ImageSink['putManifest']>>[0][] = [];
+    for (const attachment of index.attachments) {
+      const { digest, size } = attachment;
+      const mediaType = types.get(digest);
+      if (mediaType === undefined || putManifest === undefined) await this.putKept(attachment);
+      else {
+        const blob = this.#tools.graph.blobs.ref(digest, size);
+        manifests.push({ raw: await readDocument(blob, 'a member of an index'), mediaType, digest });
+      }
+    }
+    for (const manifest of manifests) await putManifest?.call(this.#sink, manifest);
   }
 
   /** Copies a blob that the store keeps, checked on the way. */
@@ -61,12 +82,14 @@ export class LayerWriter {
     this.#tell(digest, size);
   }
 
-  #once(layer: Layer): Promise<SinkLayer> {
+  #once(layer: Layer, keepManifest: boolean): Promise<SinkLayer> {
     const kept = this.#profile === 'keep' ? layer.kept : null;
-    const key = kept?.digest ?? layer.diffId;
+    const plain = keepManifest ? 'none' : (this.#sink.plainLayers ?? 'none');
+    const profile = this.#profile === 'keep' ? profileFor({ compression: plain }) : this.#profile;
+    const key = kept?.digest ?? `${layer.diffId} ${profile.compression}`;
     const known = this.#written.get(key);
     if (known !== undefined) return known;
-    const made = kept === null ? this.#pack(layer) : this.#copy(layer, kept);
+    const made = kept === null ? this.#pack(layer, profile) : this.#copy(layer, kept);
     this.#written.set(key, made);
     return made;
   }
@@ -76,9 +99,7 @@ export class LayerWriter {
     return { diffId, digest, size, mediaType: mediaType ?? ociLayerType(compression === 'zstd' ? 'zstd' : 'gzip') };
   }
 
-  async #pack({ id, diffId, tarSize }: Layer): Promise<SinkLayer> {
-    const profile =
-      this.#profile === 'keep' ? profileFor({ compression: this.#sink.plainLayers ?? 'none' }) : this.#profile;
+  async #pack({ id, diffId, tarSize }: Layer, profile: CompressionProfile): Promise<SinkLayer> {
     const mediaType = ociLayerType(profile.compression);
     if (profile.compression === 'none' && (await this.#sink.hasBlob(diffId, tarSize))) {
       this.#tell(diffId, tarSize);
@@ -94,7 +115,7 @@ export class LayerWriter {
   }
 
   async #packed(id: string, diffId: Digest, profile: CompressionProfile): Promise<{ digest: Digest; size: number }> {
-    const to = join(this.#dir, id);
+    const to = join(this.#dir, `${id}-${profile.compression}`);
     const { blob } = await this.#tools.graph.exportLayer(id, profile, to, {
       signal: this.#run.signal,
       onProgress: ({ bytesIn }) => this.#tell(diffId, bytesIn),

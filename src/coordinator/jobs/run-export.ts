@@ -68,7 +68,7 @@ async function prepare(tools: StoreTools, run: JobRun, writer: LayerWriter, plan
     const release = await tools.images.acquire(1, run.signal);
     const started = performance.now();
     try {
-      const layers = await writer.layersOf(planned.image);
+      const layers = await writer.layersOf(planned.image, planned.keepManifest);
       return { layers, profile: writer.profile, seconds: Math.round(performance.now() - started) / 1000 };
     } finally {
       release();
@@ -126,8 +126,9 @@ async function putIndex(
 ): Promise<ExportedImage[]> {
   const { digest, mediaType } = index;
   try {
-    for (const attachment of index.attachments) await writer.putKept(attachment);
-    await sink.putIndex({ names, ref, raw: await graph.indexes.raw(digest), mediaType, digest });
+    const raw = await graph.indexes.raw(digest);
+    await writer.putAttachments(index, raw);
+    await sink.putIndex({ names, ref, raw, mediaType, digest });
     return [];
   } catch (error) {
     return [{ name, error: asEngineError(error) }];

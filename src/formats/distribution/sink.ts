@@ -1,7 +1,7 @@
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
-import type { ImageSink } from '../../image/image-sink.ts';
+import type { ImageSink, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { BlobStaging } from '../blob-staging.ts';
@@ -85,14 +85,21 @@ async function belowPrefix(
   const used = new Set<RepositoryPusher>();
   /** Where each blob has been sent to: others take it over from there. */
   const origins = new Map<Digest, string>();
-  const under = async (names: readonly string[]): Promise<[RepositoryPusher, string[]]> => {
-    const [first] = names;
-    if (first === undefined) throw nameless(location);
-    const repository = pathOf(first);
-    const pusher = await pusherOf(`${prefix}${repository}`);
-    used.add(pusher);
-    const tags = names.filter((name) => pathOf(name) === repository).map((name) => parseRepositoryTag(name).reference);
-    return [pusher, tags];
+  /** An image may have names in several repositories, and then is in each. */
+  const under = async (names: readonly string[]): Promise<[RepositoryPusher, string[]][]> => {
+    if (names.length === 0) throw nameless(location);
+    const tags = new Map<string, string[]>();
+    for (const name of names) {
+      const known = tags.get(pathOf(name)) ?? [];
+      tags.set(pathOf(name), [...known, parseRepositoryTag(name).reference]);
+    }
+    const found: [RepositoryPusher, string[]][] = [];
+    for (const [repository, own] of tags) {
+      const pusher = await pusherOf(`${prefix}${repository}`);
+      used.add(pusher);
+      found.push([pusher, own]);
+    }
+    return found;
   };
   const push = async (pusher: RepositoryPusher, digest: Digest, size: number): Promise<void> => {
     if (await pusher.hasBlob(digest, size, origins.get(digest))) return;
@@ -107,13 +114,16 @@ async function belowPrefix(
     hasBlob: (digest) => Promise.resolve(staging.has(digest)),
     putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
     putImage: async (image) => {
-      const [pusher, tags] = await under([...image.names, ...(image.additional ?? [])]);
-      await Promise.all(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
-      return pusher.putImage(image, tags, () => {});
+      let written: WrittenImage = { manifestDigest: null };
+      for (const [pusher, tags] of await under([...image.names, ...(image.additional ?? [])])) {
+        await Promise.all(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
+        written = await pusher.putImage(image, tags, () => {});
+      }
+      return written;
     },
     putIndex: async (index) => {
-      const [pusher, tags] = await under([...index.names, ...(index.additional ?? [])]);
-      await pusher.putIndex(index, tags, () => {});
+      for (const [pusher, tags] of await under([...index.names, ...(index.additional ?? [])]))
+        await pusher.putIndex(index, tags, () => {});
     },
     commit: async () => {
       for (const pusher of used) await pusher.commit();
