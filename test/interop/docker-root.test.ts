@@ -20,7 +20,7 @@ interface Inspected {
   layers: { diffId: string }[];
 }
 
-describe.skipIf(reason !== '').each(['overlay2', 'vfs', 'overlay'])('what dockerd stored with %s', (driver) => {
+describe.skipIf(reason !== '').each(['overlay2', 'vfs', 'overlay', 'btrfs'])('what dockerd stored with %s', (driver) => {
   let work: string;
   let daemon: DockerDaemon | undefined;
   let why = '';

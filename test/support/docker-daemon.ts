@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -16,6 +16,7 @@ export class DockerDaemon {
   readonly #daemon: ChildProcess;
 
   private constructor(driver: string) {
+    if (driver === 'btrfs') this.#mountBtrfs();
     const log = openSync(this.#log, 'w');
     const at = (name: string): string => join(this.root, name);
     const where = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '--host', this.#host];
@@ -57,6 +58,15 @@ export class DockerDaemon {
     const left = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(this.root));
     for (const path of left.reverse()) run('umount', '--lazy', path);
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  /** The driver works on that file system only, which is seldom what a temporary directory lies on. */
+  #mountBtrfs(): void {
+    const disk = join(this.root, 'disk');
+    mkdirSync(this.data);
+    run('truncate', '--size', '512M', disk);
+    run('mkfs.btrfs', '--quiet', disk);
+    run('mount', '-o', 'loop', disk, this.data);
   }
 
   get #host(): string {
