@@ -3,6 +3,7 @@ import type { Digest } from '../../identity/digest.ts';
 import type { Target } from '../../image/edit-manifest.ts';
 import type { ImageSource, LegacyImage, ModernImage, SourceIndex, SourceItem } from '../../image/image-source.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
+import { allDone } from '../../streams/all-done.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import type { CopiedImage, CopyJob, CopySource } from '../jobs/copy.ts';
 import { foreseeEquality, type ImageToCopy, type PreparedImage, resultOf, sinkImage } from './copy-image.ts';
@@ -33,7 +34,8 @@ export class CopyRun {
   async all(): Promise<CopiedImage[]> {
     const closing: Promise<void>[] = [];
     for (const source of this.#job.sources) {
-      throwIfAborted(this.#run.signal);
+      // What is under way ends first: nobody may remove its files before that.
+      if (this.#run.signal.aborted) break;
       const { closed } = await this.#begin(source);
       closing.push(closed);
     }
@@ -60,7 +62,16 @@ export class CopyRun {
       this.#failInTurn(source.location, null, error);
     }
     for (const warning of opened.warnings ?? []) this.#run.warn(`${source.location}: ${warning}`);
-    return { closed: this.#puts.then(() => opened.close()) };
+    return { closed: this.#puts.then(() => this.#close(source.location, opened)) };
+  }
+
+  /** What it gave has been taken, so that nothing is wrong with that. */
+  async #close(location: string, source: ImageSource): Promise<void> {
+    try {
+      await source.close();
+    } catch (error) {
+      this.#run.warn(`${location} could not be closed: ${asEngineError(error).message}`);
+    }
   }
 
   async #take(source: string, item: SourceItem, written: Map<Digest, Target>): Promise<void> {
@@ -102,7 +113,7 @@ export class CopyRun {
     const equality = await foreseeEquality(this.#job, this.#copier, asked);
     if (this.#job.dryRun === true)
       return { asked, foreseen: equality, layers: await foreseen(this.#copier, asked.image) };
-    const layers = await Promise.all(asked.image.layers.map((layer) => this.#copier.copy(layer)));
+    const layers = await allDone(asked.image.layers.map((layer) => this.#copier.copy(layer)));
     return { asked, foreseen: equality, layers };
   }
 

@@ -29,9 +29,12 @@ export async function runCopy(tools: JobTools, job: CopyJob, run: JobRun): Promi
     for (const result of results) job.onImage?.(result);
     return results;
   } finally {
-    if (dir !== null) await rm(dir, { recursive: true, force: true });
-    await sink.close();
-    await cache?.close();
+    try {
+      if (dir !== null) await rm(dir, { recursive: true, force: true });
+    } finally {
+      await sink.close();
+      await cache?.close();
+    }
   }
 }
 

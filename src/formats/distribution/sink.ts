@@ -4,6 +4,7 @@ import { parseRepositoryTag } from '../../identity/reference.ts';
 import type { ImageSink, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
+import { allDone } from '../../streams/all-done.ts';
 import { BlobStaging } from '../blob-staging.ts';
 import type { FormatContext } from '../context.ts';
 import { type DockerPrefix, type DockerReference, parseDockerDestination } from './docker-reference.ts';
@@ -116,7 +117,7 @@ async function belowPrefix(
     putImage: async (image) => {
       let written: WrittenImage = { manifestDigest: null };
       for (const [pusher, tags] of await under([...image.names, ...(image.additional ?? [])])) {
-        await Promise.all(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
+        await allDone(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
         written = await pusher.putImage(image, tags, () => {});
       }
       return written;
