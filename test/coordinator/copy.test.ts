@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { profileFor } from '../../src/compression/codecs.ts';
 import { profileText } from '../../src/compression/profile-text.ts';
-import { digestHex } from '../../src/identity/digest.ts';
+import { digestHex, sha256Digest } from '../../src/identity/digest.ts';
 import type { ModernImage, SourceItem } from '../../src/image/image-source.ts';
 import { copied, type CopyLab, openCopyLab } from '../support/copy-lab.ts';
 import { readAll } from '../support/format-context.ts';
@@ -126,7 +126,6 @@ describe('layers packed anew', () => {
   it('stay as they came where they are in that format, unless that is forced', async () => {
     const odd = { ...packedLayer(plain.tar), stored: pack(plain.tar, 'gzip'), compression: 'gzip' as const };
     odd.stored[9] = 3; // The system in the header: bytes that our own profile never gives.
-    const { sha256Digest } = await import('../../src/identity/digest.ts');
     const image = fixtureImage([{ ...odd, digest: sha256Digest(odd.stored) }], { names: ['odd:1'] });
     const source = layout('in', [image]);
     const [kept] = copied(await lab.copy([source], out(), { compression: 'gzip' }));
@@ -163,7 +162,6 @@ describe('layers packed anew', () => {
       const image = fixtureImage([layer], { names: ['bad:1'] });
       const config = JSON.parse(image.config.toString()) as { rootfs: { diff_ids: string[] } };
       config.rootfs.diff_ids = [zstd.diffId];
-      const { sha256Digest } = await import('../../src/identity/digest.ts');
       const raw = Buffer.from(JSON.stringify(config));
       const lying = { ...image, config: raw, configDigest: sha256Digest(raw) };
       const [result] = await lab.copy([archive('bad.tar', [lying])], out(), { compression: 'zstd', repack: true });
@@ -333,6 +331,21 @@ describe('v1 images', () => {
     expect(await diffIdsIn(image!)).toEqual(image!.layers.map(({ diffId }) => diffId));
   });
 
+  it('of two sources are two, whatever ids they have', async () => {
+    const layer = tar([file('other', 'base')]);
+    const others = [
+      { ...base, layer },
+      { ...child, json: { comment: 'other child' } },
+    ];
+    const path = join(lab.dir, 'other.tar');
+    const other = `docker-archive:${writeArchiveFile(path, legacyArchiveFiles(others, { other: { '1': v1Id('b') } }))}`;
+    copied(await lab.copy([legacy(), other], out()));
+    const images = await modernIn(out());
+    expect(images.map(({ names }) => names)).toEqual([['app:1'], ['other:1']]);
+    expect(images[1]!.layers[0]!.diffId).toBe(sha256Digest(layer));
+    expect(await diffIdsIn(images[1]!)).toEqual(images[1]!.layers.map(({ diffId }) => diffId));
+  });
+
   it('stay what they are in a legacy archive', async () => {
     const to = `docker-archive:${join(lab.dir, 'again.tar')}`;
     const [result] = copied(await lab.copy([legacy()], to, { legacy: true, allow: 'identical' }));
@@ -384,6 +397,21 @@ describe('trouble', () => {
     const results = await lab.copy([source], out());
     expect(results).toMatchObject([{ error: { code: 'DIGEST_MISMATCH' } }, { names: ['two:1'], error: null }]);
     expect(blobsOf(out())).not.toContain(digestHex(zstd.digest));
+  });
+
+  it('with the config of an image is found also when another image brings the same packed layer', async () => {
+    const lying = fixtureImage([{ ...gzipped, diffId: plain.diffId }], { names: ['lying:1'] });
+    for (const images of [
+      [two, lying],
+      [lying, two],
+    ]) {
+      const first = images[0] === two ? 'two' : 'lying';
+      const to = out(`out-${first}`);
+      const results = await lab.copy([layout(first, images)], to, { compression: 'zstd' });
+      const failed = results.filter(({ error }) => error !== null);
+      expect(failed).toMatchObject([{ error: { code: 'DIFF_ID_MISMATCH' } }]);
+      expect((await modernIn(to)).map(({ names }) => names)).toEqual([['two:1']]);
+    }
   });
 
   it('with a blob that would only be linked is found as well', async () => {

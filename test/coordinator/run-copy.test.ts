@@ -63,6 +63,15 @@ function imageOf(layers: FixtureLayer[]): ModernImage {
   };
 }
 
+/** The image in a manifest that says something else of the size of its layers. */
+function withSize(image: ModernImage, size: number): ModernImage {
+  return {
+    ...image,
+    ref: 'other size',
+    layers: image.layers.map((layer) => ({ ...layer, blob: { ...layer.blob, size } })),
+  };
+}
+
 function sourceOf(image: ModernImage): CopySource {
   return {
     location: 'here',
@@ -110,5 +119,14 @@ describe('a copy that fails', () => {
     const [result] = await run([sourceOf(imageOf([good]))]);
     expect(result!.error).toBeNull();
     expect(warnings).toEqual(['here could not be closed: stuck']);
+  });
+});
+
+describe('a manifest', () => {
+  it('that is wrong about the size of a blob is not believed because another one is right', async () => {
+    const image = imageOf([good]);
+    const [right, wrong] = await run([sourceOf(image), sourceOf(withSize(image, 5))]);
+    expect(right!.error).toBeNull();
+    expect(wrong!.error).toMatchObject({ code: 'SIZE_MISMATCH' });
   });
 });

@@ -100,7 +100,7 @@ export class CopyRun {
     const seconds = (): number => Math.round(performance.now() - started) / 1000;
     if (item.kind === 'legacy') {
       const chain = item.chain.map(({ id, json }) => ({ id, json, empty: false }));
-      await using converted = await this.#converter.convert(item);
+      await using converted = await this.#converter.convert(source, item);
       return {
         ...(await this.#layersOf({ source, image: converted.image, names: item.names, chain })),
         seconds: seconds(),

@@ -4,6 +4,7 @@ import type { BlobCache } from '../../cache/blob-cache.ts';
 import type { Compression, CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
 import { profileText } from '../../compression/profile-text.ts';
+import { engineError } from '../../errors/kinds.ts';
 import { readDocument } from '../../formats/read-document.ts';
 import { compressionOf } from '../../graph/layer-input.ts';
 import { type Digest, digestMismatch } from '../../identity/digest.ts';
@@ -113,6 +114,7 @@ export class LayerCopier {
     const promised = promisedOf(layer, compression);
     if (promised !== null) {
       const copied = await this.#once(promised.digest, () => this.#bring(layer, promised, compression));
+      if (copied.size !== promised.size) throw otherSize(promised, copied.size);
       return { ...copied, diffId: layer.diffId, mediaType: mediaTypeOf(layer, compression) };
     }
     return this.#once(`${layer.diffId} as it is`, () => this.#bringUnknown(layer, compression));
@@ -169,8 +171,8 @@ export class LayerCopier {
     const text = profileText(profile);
     const { diffId } = layer;
     const mediaType = ociLayerType(profile.compression);
-    // Until somebody has unpacked it, a packed blob is not taken for what a config says of it.
-    const key = (await this.#isProven(layer, compression)) ? diffId : layer.blob.digest!;
+    // Until somebody has unpacked it, a packed blob is not taken for what a config says of it: another may say otherwise.
+    const key = (await this.#isProven(layer, compression)) ? diffId : `${layer.blob.digest!} ${diffId}`;
     return this.#once(`${key} ${text}`, async () => {
       const known = await this.#known(layer, compression, profile);
       const there = known === null ? null : await this.#reuse(known);
@@ -324,4 +326,9 @@ function sizeOf(blob: BlobRef | PendingBlob): number | undefined {
 
 function mediaTypeOf({ mediaType }: SourceLayer, compression: Compression): string {
   return mediaType ?? ociLayerType(compression === 'gzip' || compression === 'zstd' ? compression : 'none');
+}
+
+function otherSize({ digest, size }: BlobDigest, actual: number): Error {
+  const message = `the blob ${digest} has ${actual} bytes, ${size} were promised`;
+  return engineError('SIZE_MISMATCH', message, { what: digest, expected: size, actual });
 }

@@ -20,6 +20,7 @@ export class LegacyConverter {
   readonly #tools: JobTools;
   readonly #run: JobRun;
   readonly #dir: string;
+  /** By source and id: ids were drawn by lot, and say nothing about what somebody else has under them. */
   readonly #known = new Map<string, { diffId: Digest; size: number }>();
   #files = 0;
 
@@ -29,7 +30,7 @@ export class LegacyConverter {
     this.#dir = dir;
   }
 
-  async convert(legacy: LegacyImage): Promise<Converted> {
+  async convert(source: string, legacy: LegacyImage): Promise<Converted> {
     const files: string[] = [];
     const share = this.#tools.spool.share();
     const dispose = async (): Promise<void> => {
@@ -39,7 +40,7 @@ export class LegacyConverter {
     try {
       const layers: SourceLayer[] = [];
       for (const link of legacy.chain) {
-        const { file, size, ...layer } = await this.#layerOf(link);
+        const { file, size, ...layer } = await this.#layerOf(`${source} ${link.id}`, link);
         if (file !== null) files.push(file);
         if (file !== null) share.add(size);
         layers.push(layer);
@@ -68,8 +69,8 @@ export class LegacyConverter {
     }
   }
 
-  async #layerOf({ id, layer }: LegacyLayer): Promise<SourceLayer & { file: string | null; size: number }> {
-    const known = this.#known.get(id);
+  async #layerOf(key: string, { layer }: LegacyLayer): Promise<SourceLayer & { file: string | null; size: number }> {
+    const known = this.#known.get(key);
     if (known !== undefined) {
       const blob = isPending(layer)
         ? { size: known.size, digest: known.diffId, obtain: layer.obtain.bind(layer) }
@@ -81,13 +82,13 @@ export class LegacyConverter {
       const file = join(this.#dir, `v1-${this.#files++}`);
       const onWarning = ({ message }: { message: string }): void => this.#run.warn(`${id.slice(0, 12)}: ${message}`);
       const { digest: diffId, size } = await layer.obtain(file, { signal, onWarning });
-      this.#known.set(id, { diffId, size });
+      this.#known.set(key, { diffId, size });
       return { diffId, size, blob: { path: file, size, digest: diffId }, mediaType: null, file };
     }
     const { pool, limits } = this.#tools;
     const input = { source: { from: 'blob', blob: layer } as const, bytes: { keepBlob: null, expected: {} }, limits };
     const { digests } = await pool.run('layer.hash', input, { signal });
-    this.#known.set(id, { diffId: digests.diffId, size: digests.tarSize });
+    this.#known.set(key, { diffId: digests.diffId, size: digests.tarSize });
     return { diffId: digests.diffId, size: digests.tarSize, blob: layer, mediaType: null, file: null };
   }
 }
