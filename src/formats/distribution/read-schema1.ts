@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { engineError } from '../../errors/kinds.ts';
-import { digestHex } from '../../identity/digest.ts';
+import { type Digest, digestHex } from '../../identity/digest.ts';
 import { decodeConfig } from '../../image/decode-config.ts';
 import type { ModernImage, SourceLayer } from '../../image/image-source.ts';
 import { modernOfLegacy } from '../../image/modern-of-legacy.ts';
-import { decodeSchema1, type Schema1Layer } from '../../image/schema1.ts';
+import { decodeSchema1 } from '../../image/schema1.ts';
 import type { NamedDescriptor } from '../content.ts';
 import type { FormatContext } from '../context.ts';
 import type { Spool } from '../spool.ts';
@@ -23,8 +23,19 @@ export async function readSchema1(
 ): Promise<ModernImage> {
   // What was not signed says nothing; a manifest without signatures is what it is.
   const chain = decodeSchema1(signedPayload(raw) ?? raw, context.documents);
+  // Docker before 1.8 marked no step as one without files: all those have the same blob.
+  const fetched = new Map<Digest, SourceLayer>();
   const layers: (SourceLayer | null)[] = [];
-  for (const step of chain) layers.push(step.throwaway ? null : await fetchLayer(repository, step, spool, context));
+  try {
+    for (const { blob, throwaway } of chain) {
+      const layer = throwaway ? null : (fetched.get(blob) ?? (await fetchLayer(repository, blob, spool, context)));
+      if (layer !== null) fetched.set(blob, layer);
+      layers.push(layer);
+    }
+  } finally {
+    // They stay until the image has been taken, which may need room itself.
+    spool.share.stepAside();
+  }
   const diffIds = layers.map((layer) => layer?.diffId ?? null);
   const config = decodeConfig(modernOfLegacy(chain, diffIds, null, true).raw, context.documents);
   return {
@@ -42,7 +53,7 @@ export async function readSchema1(
 
 async function fetchLayer(
   repository: Repository,
-  { blob: digest }: Schema1Layer,
+  digest: Digest,
   spool: Spool,
   { pool, limits, signal }: FormatContext,
 ): Promise<SourceLayer> {
