@@ -37,7 +37,7 @@ export async function* readIndex(
   const { descriptor, ref, names } = entry;
   const collected: Members = { members: [], attachments: [] };
   const outcome: IndexOutcome = { images: 0, missing: [] };
-  const walk: Walk = { content, ref, context, collected, outcome, left: 0 };
+  const walk: Walk = { content, ref, names, context, collected, outcome, left: 0 };
   const raw = yield* readMembers(walk, descriptor, 1);
   if (walk.left > 0 && outcome.images + outcome.missing.length === 0) throw noneChosen(ref, context.platforms ?? []);
   if (collected.members.some((member) => member.configDigest !== null)) {
@@ -49,6 +49,7 @@ export async function* readIndex(
 interface Walk {
   content: ImageContent;
   ref: string;
+  names: readonly string[];
   context: FormatContext;
   collected: Members;
   outcome: IndexOutcome;
@@ -133,7 +134,7 @@ async function* readMember(walk: Walk, descriptor: Descriptor): AsyncGenerator<S
     }
     walk.collected.members.push({ digest, platform: member.platform ?? platform, configDigest });
     walk.outcome.images += 1;
-    yield read;
+    yield { ...read, inIndex: walk.names };
   } catch (error) {
     walk.collected.members.push({ ...member, configDigest: null });
     if (hasCode(error, 'BLOB_MISSING') && error.details.digest === digest) walk.outcome.missing.push(descriptor);

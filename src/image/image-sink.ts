@@ -50,6 +50,8 @@ export interface SinkImage {
   /** The v1 chain of the image, for legacy archives: base first. */
   chain: V1Link[] | null;
   createdSec: number;
+  /** The names of the index that lists it and is put later: the name that a destination gives is for that one. */
+  inIndex?: readonly string[] | undefined;
 }
 
 /** One v1 image; an empty one has no layer of its own. */

@@ -47,6 +47,8 @@ export interface ModernImage {
   manifest: { raw: Buffer; mediaType: string; digest: Digest } | null;
   /** Accepted oddities worth a line to the person. */
   warnings: string[];
+  /** The names of the index that lists it and comes after it. */
+  inIndex?: readonly string[] | undefined;
 }
 
 export interface SourceLayer {

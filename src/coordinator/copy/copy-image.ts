@@ -72,6 +72,7 @@ export function sinkImage(job: CopyJob, { asked, layers }: PreparedImage): SinkI
     manifest: job.sink.keepsManifests ? manifestOf(job, image, layers) : null,
     chain: job.sink.keepsManifests ? null : [...(chain ?? v1ChainOfModern(config))],
     createdSec: Math.floor(Date.parse(config.created ?? '') / 1000) || 0,
+    inIndex: image.inIndex,
   };
 }
 

@@ -169,7 +169,7 @@ async function* namedByIndex(items: AsyncIterable<SourceItem>, job: CopyJob): As
     else if (item.kind === 'index' && waiting.some(({ manifest }) => isMember(item, manifest?.digest))) {
       for (const image of waiting) {
         const isIts = isMember(item, image.manifest?.digest);
-        yield isIts ? { ...image, ref: item.ref, names: [...item.names] } : image;
+        yield isIts ? { ...image, ref: item.ref, names: [...item.names], inIndex: undefined } : image;
       }
       waiting = [];
     } else yield item;

@@ -49,16 +49,19 @@ async function* readIndex(
 ): AsyncGenerator<SourceItem> {
   const { graph } = store;
   const { digest, mediaType } = index;
+  const names = [familiarReference(name)];
   const members: (KeptIndex['members'][number] & { configDigest: ModernImage['configDigest'] | null })[] = [];
   for (const member of index.members) {
     const here = member.id !== null && graph.has(member.id);
     members.push({ ...member, configDigest: here ? `sha256:${member.id}` : null });
     const ref = `${name} (${member.platform === null ? member.digest : formatPlatform(member.platform)})`;
-    if (here) yield imageOf(store, member.id!, ref, [], releases);
+    if (!here) continue;
+    const image = await imageOf(store, member.id!, ref, [], releases);
+    yield image.kind === 'modern' ? { ...image, inIndex: names } : image;
   }
   const raw = await graph.indexes.raw(digest);
   const attachments = index.attachments.map((kept) => graph.blobs.ref(kept.digest, kept.size));
-  yield { kind: 'index', ref: name, names: [familiarReference(name)], raw, mediaType, digest, members, attachments };
+  yield { kind: 'index', ref: name, names, raw, mediaType, digest, members, attachments };
 }
 
 async function imageOf(

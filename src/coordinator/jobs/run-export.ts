@@ -48,7 +48,7 @@ async function exportAll(
   for (const [at, name] of planned.entries()) {
     const outcomes: ExportedImage[] = [];
     for (const [which, image] of name.images.entries())
-      outcomes.push(await putImage(job.sink, image, prepared[at]![which]!));
+      outcomes.push(await putImage(job.sink, image, name, prepared[at]![which]!));
     const complete = outcomes.every(({ error }) => error === null);
     if (complete && name.index !== null)
       outcomes.push(...(await putIndex(tools, job, writer, { ...name, index: name.index })));
@@ -78,7 +78,12 @@ async function prepare(tools: StoreTools, run: JobRun, writer: LayerWriter, plan
   }
 }
 
-async function putImage(sink: ImageSink, planned: PlannedImage, preparing: Promise<Prepared>): Promise<ExportedImage> {
+async function putImage(
+  sink: ImageSink,
+  planned: PlannedImage,
+  asked: PlannedName,
+  preparing: Promise<Prepared>,
+): Promise<ExportedImage> {
   const { name, names, ref, image, keepManifest } = planned;
   const prepared = await preparing;
   if ('error' in prepared) return { name, error: prepared.error };
@@ -96,6 +101,7 @@ async function putImage(sink: ImageSink, planned: PlannedImage, preparing: Promi
       manifest,
       chain,
       createdSec,
+      inIndex: asked.index === null ? undefined : asked.names,
     });
     const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
     const equal = equality(planned, manifestDigest);

@@ -63,7 +63,10 @@ function oneRepository(
     location: `docker:${location}`,
     hasBlob: (blob, size, origin) => pusher.hasBlob(blob, size, origin),
     putBlob: (blob, from, { move }) => pusher.putBlob(blob, from, move),
-    putImage: (image) => pusher.putImage(image, tags(image.additional), check),
+    putImage: (image) =>
+      image.inIndex === undefined
+        ? pusher.putImage(image, tags(image.additional), check)
+        : pusher.putImage(image, [], () => {}),
     putIndex: (index) => pusher.putIndex(index, tags(index.additional), check),
     putManifest: (manifest) => pusher.putManifest(manifest),
     commit: () => pusher.commit(),
@@ -115,10 +118,11 @@ async function belowPrefix(
     hasBlob: (digest) => Promise.resolve(staging.has(digest)),
     putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
     putImage: async (image) => {
+      const { names, inIndex, additional = [] } = image;
       let written: WrittenImage = { manifestDigest: null };
-      for (const [pusher, tags] of await under([...image.names, ...(image.additional ?? [])])) {
+      for (const [pusher, tags] of await under([...(inIndex ?? names), ...additional])) {
         await allDone(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
-        written = await pusher.putImage(image, tags, () => {});
+        written = await pusher.putImage(image, inIndex === undefined ? tags : [], () => {});
       }
       return written;
     },

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CopyLab, copied, openCopyLab } from '../../support/copy-lab.ts';
+import { fixtureImage, fixtureLayer, FixtureLayout, named, writeDirectory } from '../../support/image-fixture.ts';
+import { ScriptedRegistry } from '../../support/scripted-registry.ts';
+
+const layer = fixtureLayer({ layer: 'layer' }, 'gzip');
+const other = fixtureLayer({ other: 'other' }, 'gzip');
+
+let lab: CopyLab;
+let registry: ScriptedRegistry;
+beforeEach(async () => {
+  registry = await ScriptedRegistry.open();
+  lab = openCopyLab({ registry: { tlsVerify: false, env: {}, retryTimes: 0 } });
+});
+afterEach(async () => {
+  await lab[Symbol.asyncDispose]();
+  await registry.close();
+});
+
+/** An index of two images. */
+function indexed(): { source: string; digest: string } {
+  const made = new FixtureLayout();
+  const arm = fixtureImage([other], { config: { architecture: 'arm64' } });
+  const index = made.index([
+    { ...made.image(fixtureImage([layer])), platform: { os: 'linux', architecture: 'amd64' } },
+    { ...made.image(arm), platform: { os: 'linux', architecture: 'arm64' } },
+  ]);
+  made.list([named(index, 'multi:1')]);
+  return { source: `oci:${writeDirectory(join(lab.dir, 'in'), made.files)}`, digest: index.digest };
+}
+
+const tagsPut = (): string[] => registry.requests('PUT', /manifests\/[^:]+$/).map(({ url }) => url.split('/').at(-1)!);
+
+describe('a tag', () => {
+  it('is given to an index, and never to one of its images', async () => {
+    const { source, digest } = indexed();
+    copied(await lab.copy([source], `docker://${registry.host}/team/app:1`));
+    expect(registry.tags.get('team/app:1')).toBe(digest);
+    expect(tagsPut()).toEqual(['1']);
+  });
+
+  it('beside a digest may be that of an index', async () => {
+    const { source, digest } = indexed();
+    copied(await lab.copy([source], `docker://${registry.host}/team/app:1@${digest}`));
+    expect(registry.tags.get('team/app:1')).toBe(digest);
+  });
+
+  it('is given to an index below a path', async () => {
+    const { source, digest } = indexed();
+    copied(await lab.copy([source], `docker://${registry.host}/below/`));
+    expect(registry.tags.get('below/multi:1')).toBe(digest);
+    expect(tagsPut()).toEqual(['1']);
+    for (const { digest: blob } of [layer, other]) expect(registry.blobs.has(`below/multi@${blob}`)).toBe(true);
+  });
+
+  it('is given to nobody when the index cannot be put', async () => {
+    const { source, digest } = indexed();
+    registry.fail({ method: 'PUT', path: new RegExp(digest) }, { is: 'status', status: 400 });
+    const results = await lab.copy([source], `docker://${registry.host}/team/app:1`);
+    expect(results.at(-1)).toMatchObject({ error: { code: 'REGISTRY_REFUSED' } });
+    expect(tagsPut()).toEqual([]);
+  });
+});
