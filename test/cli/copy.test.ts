@@ -89,6 +89,23 @@ describe('copy', () => {
     expect(existsSync(lab.path('out'))).toBe(false);
   });
 
+  it('writes nothing at all in a dry run, and makes nothing when an option is wrong', async () => {
+    const dry = await lab.run('copy', layout(), out(), '--dry-run', '--digestfile', lab.path('digest'));
+    expect([dry.code, existsSync(lab.path('digest'))]).toEqual([0, false]);
+    const wrong = await lab.run('copy', layout(), out(), '--cache-size', 'much');
+    expect([wrong.code, existsSync(lab.path('out'))]).toEqual([2, false]);
+  });
+
+  it('into the store speaks to registries as it was told', async () => {
+    const result = await lab.run('copy', 'docker://127.0.0.1:1/app:1', 'store:', '--src-creds', 'nonsense');
+    expect([result.code, result.stderr]).toEqual([2, expect.not.stringContaining('127.0.0.1')]);
+    const asked = await lab.run('copy', 'docker://127.0.0.1:1/app:1', 'store:', '--retry-times', 'often');
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('--retry-times must be')]);
+    const several = ['--platform', 'linux/amd64', '--platform', 'linux/arm64'];
+    const result2 = await lab.run('copy', layout(), 'store:', ...several);
+    expect([result2.code, result2.stderr]).toEqual([2, expect.stringContaining('--platform')]);
+  });
+
   it('goes to the standard output, and results to the other one', async () => {
     const { stdout, stderr, code } = await lab.run('copy', layout(), 'oci-archive:-');
     expect([code, stdout.subarray(257, 262).toString()]).toEqual([0, 'ustar']);

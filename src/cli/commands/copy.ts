@@ -15,7 +15,7 @@ import { openSink, openSource, parseLocation } from '../../formats/transports.ts
 import type { ImageSource } from '../../image/image-source.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
-import { checkCopyOptions, type CopyOptions } from '../copy-options.ts';
+import { type CheckedCopy, checkCopyOptions, type CopyOptions } from '../copy-options.ts';
 import { combineExitCodes, EXIT, type ExitCode, type Stage } from '../exit-codes.ts';
 import { bareId } from '../lookup.ts';
 import { addRegistryOptions, sideContext } from '../registry-options.ts';
@@ -53,7 +53,7 @@ export const verb: Verb = {
   run: async (session, operands, options: CopyOptions) => {
     const { sources, destination } = ends(operands);
     const checked = checkCopyOptions(options, session.settings.compression);
-    if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options);
+    if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options, checked.platforms);
     const store = sources.some((source) => source.startsWith(STORE)) ? await session.engine() : null;
     const pipeline = store ?? (await session.pipeline('now'));
     const context: FormatContext = { ...pipeline.formats, signal: session.signal, platforms: checked.platforms };
@@ -63,25 +63,33 @@ export const verb: Verb = {
       store !== null && location.startsWith(STORE)
         ? storeSource(store, bareId(location.slice(STORE.length)))
         : openSource(location, { ...from.context, signal });
+    // It may refuse what it was told, and what a sink has made is removed by those who use it.
+    const cache = openCache(session, pipeline, options);
     const sink = await openSink(destination, to.context, { legacy: options.legacy, format: checked.format });
     const codes: ExitCode[] = [];
     const digests: string[] = [];
     // Results must not be mixed with an archive.
     const toStdout = parseLocation(destination).path === '-';
-    await runTracked(session, pipeline, destination, {
-      type: 'copy',
-      ...checked,
-      sources: sources.map((location) => ({ location, open: (signal) => open(location, signal) })),
-      sink,
-      cache: openCache(session, pipeline, options),
-      onImage: (result) => {
-        codes.push(tell(session, destination, result, { toStdout, dryRun: options.dryRun === true }));
-        if (result.error === null && result.manifestDigest !== null) digests.push(lineOf(result));
-      },
-    });
-    await from.registries?.close();
-    await to.registries?.close();
-    if (options.digestfile !== undefined) await writeFile(options.digestfile, digestText(digests));
+    const dryRun = options.dryRun === true;
+    try {
+      await runTracked(session, pipeline, destination, {
+        type: 'copy',
+        ...checked,
+        sources: sources.map((location) => ({ location, open: (signal) => open(location, signal) })),
+        sink,
+        cache,
+        onImage: (result) => {
+          codes.push(tell(session, destination, result, { toStdout, dryRun }));
+          if (result.error === null && result.manifestDigest !== null) digests.push(lineOf(result));
+        },
+      });
+    } finally {
+      // A job that was broken off before its turn came has not done that.
+      await sink.close();
+      await from.registries?.close();
+      await to.registries?.close();
+    }
+    if (options.digestfile !== undefined && !dryRun) await writeFile(options.digestfile, digestText(digests));
     return combineExitCodes(codes);
   },
 };
@@ -128,11 +136,16 @@ async function intoStore(
   sources: readonly string[],
   destination: string,
   options: CopyOptions,
+  platforms: CheckedCopy['platforms'],
 ): Promise<ExitCode> {
   const given = ABOUT_WRITING.find((name) => options[name] !== undefined);
   if (given !== undefined) {
     const argument = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw engineError('INVALID_ARGUMENT', `${argument} means nothing for the store; leave it away`, { argument });
+  }
+  if (platforms !== undefined && platforms.length > 1) {
+    const message = 'the store takes one --platform, or all of them without it; import them one by one';
+    throw engineError('INVALID_ARGUMENT', message, { argument: '--platform' });
   }
   const name = destination.slice(STORE.length);
   const [first] = sources;
@@ -142,7 +155,7 @@ async function intoStore(
   }
   const { verb: imports } = await import('./import.ts');
   const named = name === '' ? {} : { name };
-  return imports.run(session, sources, { ...named, clobber: true, platform: options.platform?.[0] });
+  return imports.run(session, sources, { ...options, ...named, clobber: true, platform: options.platform?.[0] });
 }
 
 /** The last operand is where images go. */
