@@ -69,7 +69,10 @@ export class LegacyConverter {
     }
   }
 
-  async #layerOf(key: string, { layer }: LegacyLayer): Promise<SourceLayer & { file: string | null; size: number }> {
+  async #layerOf(
+    key: string,
+    { id, layer }: LegacyLayer,
+  ): Promise<SourceLayer & { file: string | null; size: number }> {
     const known = this.#known.get(key);
     if (known !== undefined) {
       const blob = isPending(layer)
