@@ -95,7 +95,7 @@ async function printBytes(
 }
 
 function bytesOf(item: SourceItem, manifest: boolean): Buffer {
-  if (item.kind === 'index') return item.raw;
+  if (item.kind === 'index' || item.kind === 'artifact') return item.raw;
   if (item.kind === 'legacy' && !manifest) return item.chain.at(-1)!.json;
   if (item.kind === 'modern' && !manifest) return item.config;
   if (item.kind === 'modern' && item.manifest !== null) return item.manifest.raw;

@@ -4,6 +4,7 @@ import { type ImageSource, type ModernImage, type SourceItem } from '../image/im
 import { isPending } from '../image/pending-blob.ts';
 import { formatPlatform } from '../image/platform.ts';
 import { humanSize } from '../reporting/human-size.ts';
+import { subjectOf } from '../image/subject-tag.ts';
 import { printable } from '../reporting/printable.ts';
 import { shortId, table } from './terminal.ts';
 
@@ -20,6 +21,9 @@ export interface SourceLine {
   layers: { diffId: string | null; digest: string | null; size: number | null; mediaType: string | null }[];
   /** Of an index: what it lists. */
   members?: { digest: string; platform: string | null; configDigest: string | null }[];
+  /** Of an artifact: the manifest that it refers to, and what it is. */
+  subject?: string | null;
+  artifactType?: string | null;
   /** The config of a content-addressed image, the JSON of an older one. */
   config?: unknown;
 }
@@ -44,6 +48,12 @@ export function lineOfItem(item: Exclude<SourceItem, { kind: 'broken' }>): Sourc
         configDigest: member.configDigest,
       }));
       return { ...EMPTY, kind, ref, names, manifestDigest: digest, mediaType, members };
+    }
+    case 'artifact': {
+      const { kind, ref, digest, mediaType, artifactType, blobs } = item;
+      const layers = blobs.map((blob) => layerLine(null, blob, null));
+      const subject = subjectOf(item);
+      return { ...EMPTY, kind, ref, names: [], manifestDigest: digest, mediaType, layers, subject, artifactType };
     }
   }
 }
@@ -72,14 +82,17 @@ function layerLine(
   return { diffId, digest: blob.digest ?? null, size, mediaType };
 }
 
+const HEADS: Partial<Record<SourceLine['kind'], string>> = { index: 'Index', artifact: 'Artifact' };
+
 export function textOfLine(line: SourceLine): string {
   const facts: [string, string | null][] = [
-    [line.kind === 'index' ? 'Index' : 'Image', line.ref],
+    [HEADS[line.kind] ?? 'Image', line.ref],
     ['Names', line.names.filter((name) => name !== line.ref).join(', ') || null],
     ['Platform', line.platform],
     ['Manifest', line.manifestDigest],
     ['Config', line.configDigest],
-    ['Type', line.mediaType],
+    ['Type', line.artifactType ?? line.mediaType],
+    ['Refers to', line.subject ?? null],
   ];
   const text = facts.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(10)}${printable(value)}`]));
   if (line.members !== undefined) {

@@ -20,6 +20,8 @@ export interface FormatContext {
   signal?: AbortSignal | undefined;
   /** Only these members of indexes are read; all of them by default. */
   platforms?: readonly Platform[] | undefined;
+  /** Sources also give what refers to their images; by default they do not look for it. */
+  referrers?: boolean | undefined;
   /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
   registries?: Registries | undefined;
   /** Where `-` is read from and written to; the process's own by default. */

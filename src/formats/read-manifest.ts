@@ -111,6 +111,6 @@ export function checkLength({ length }: { length: number }, { digest, size }: De
   });
 }
 
-function missingBlob({ called }: ImageContent, { digest }: Descriptor, what: string): Error {
+export function missingBlob({ called }: ImageContent, { digest }: Descriptor, what: string): Error {
   return engineError('BLOB_MISSING', `${what} ${digest} is not in ${called}`, { digest });
 }

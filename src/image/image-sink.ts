@@ -1,5 +1,6 @@
 import type { Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
+import type { SourceArtifact } from './image-source.ts';
 
 /** Where images go: an archive or a layout. Nothing is visible before `commit`. */
 export interface ImageSink {
@@ -27,12 +28,19 @@ export interface ImageSink {
   putIndex(index: SinkIndex): Promise<void>;
   /** Takes a manifest that is no image, a statement about one; where there is no such method it is a blob like others. */
   putManifest?(manifest: { raw: Buffer; mediaType: string; digest: Digest }): Promise<void>;
+  /**
+   * Takes the manifest of something that refers to a manifest that is here; its blobs were put before. Where there is no such
+   * method, such things have no place.
+   */
+  putArtifact?(artifact: SinkArtifact): Promise<void>;
 
   /** Makes everything visible at once: renames into place, synced. */
   commit(): Promise<void>;
   /** Removes what was written; safe after a commit, and when nothing was. */
   close(): Promise<void>;
 }
+
+export type SinkArtifact = Omit<SourceArtifact, 'kind' | 'ref' | 'blobs'>;
 
 export interface SinkImage {
   /** `repository:tag` names in familiar form. */

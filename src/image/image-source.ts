@@ -20,7 +20,7 @@ export interface ImageSource {
   close(): Promise<void>;
 }
 
-export type SourceItem = ModernImage | LegacyImage | SourceIndex | BrokenImage;
+export type SourceItem = ModernImage | LegacyImage | SourceIndex | SourceArtifact | BrokenImage;
 
 export interface Platform {
   os: string;
@@ -89,6 +89,24 @@ export interface SourceIndex {
   members: { digest: Digest; platform: Platform | null; configDigest: Digest | null }[];
   /** Members that are no images (attestations) with what they refer to, kept as blobs. */
   attachments: (BlobRef | PendingBlob)[];
+}
+
+/** What refers to an image that came before it: a signature, a statement, a list of contents. */
+export interface SourceArtifact {
+  kind: 'artifact';
+  ref: string;
+  /** The manifest that it says it is about (`subject`); null where only its tag says so. */
+  subject: Digest | null;
+  /** The tag that stands for what it is about (`sha256-<hex>.sig`), where it was found by one. */
+  tag: string | null;
+  /** The manifest, never re-serialised. */
+  raw: Buffer;
+  mediaType: string;
+  digest: Digest;
+  artifactType: string | null;
+  annotations: ReadonlyMap<string, string>;
+  /** All that the manifest names, of whatever type, with digest and size. */
+  blobs: (BlobRef | PendingBlob)[];
 }
 
 export interface BrokenImage {

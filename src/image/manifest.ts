@@ -29,6 +29,13 @@ export interface Manifest {
   artifactType: string | null;
 }
 
+/** A manifest of any kind, with what it says of itself. */
+export interface ArtifactManifest extends Manifest {
+  /** The manifest that it refers to. */
+  subject: Digest | null;
+  annotations: ReadonlyMap<string, string>;
+}
+
 const DESCRIPTOR = struct('a descriptor', {
   mediaType: v.string(),
   digest: v.string(),
@@ -53,6 +60,11 @@ const MANIFEST = struct('the manifest', {
   layers: list(DESCRIPTOR),
 });
 
+const ARTIFACT = struct('the manifest', {
+  subject: v.nullish(DESCRIPTOR),
+  annotations: v.nullish(mapOf(v.string())),
+});
+
 const INDEX = struct('the index', { mediaType: OPTIONAL_STRING, manifests: list(DESCRIPTOR) });
 
 /**
@@ -73,6 +85,21 @@ export function decodeManifest(
     config: fields.config ? descriptor(fields.config) : null,
     layers: (fields.layers ?? []).map(descriptor),
     artifactType: fields.artifactType ?? null,
+  };
+}
+
+/** As `decodeManifest`, for a manifest that may refer to another one (OCI image spec 1.1, manifest.md). */
+export function decodeArtifact(
+  raw: Uint8Array,
+  mediaType: string,
+  limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
+): ArtifactManifest {
+  const manifest = decodeManifest(raw, mediaType, limits);
+  const fields = decode(ARTIFACT, parseStrictJson(raw, 'the manifest', limits), 'the manifest');
+  return {
+    ...manifest,
+    subject: fields.subject ? parseDigest(fields.subject.digest) : null,
+    annotations: fields.annotations ?? new Map(),
   };
 }
 

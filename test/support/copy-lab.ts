@@ -11,7 +11,7 @@ import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { type FormatLab, openFormatLab } from './format-context.ts';
 import { inlinePool } from './test-store.ts';
 
-type CopyOptions = Partial<Omit<CopyJob, 'type' | 'sources' | 'sink'>> & SinkOptions;
+type CopyOptions = Partial<Omit<CopyJob, 'type' | 'sources' | 'sink'>> & SinkOptions & { referrers?: boolean };
 
 /** Copies images from place to place without a store, and sees what tasks are run for it. */
 export interface CopyLab extends AsyncDisposable {
@@ -60,11 +60,11 @@ export function openCopyLab({ registry }: { registry?: RegistryOptions } = {}): 
         onTrouble: (message) => void warnings.push(message),
       }),
     copy: async (sources, destination, options = {}) => {
-      const { legacy, ...job } = options;
+      const { legacy, referrers, ...job } = options;
       const [from, to] = (['source', 'sink'] as const).map((side) =>
         registriesFor(formats.context, side, registry ?? {}),
       );
-      const context = { ...formats.context, platforms: options.platforms };
+      const context = { ...formats.context, platforms: options.platforms, referrers };
       const sink = await openSink(destination, { ...context, registries: to }, { legacy, format: job.format });
       const open = (location: string): Promise<ImageSource> => openSource(location, { ...context, registries: from });
       const opened = sources.map((location) => ({ location, open: () => open(location) }));

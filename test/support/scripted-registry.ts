@@ -176,7 +176,10 @@ export class ScriptedRegistry implements AsyncDisposable {
       const raw = await bodyOf(call);
       const tag = reference.includes(':') ? null : reference;
       const made = this.addManifest(name, tag, raw, request.headers['content-type'] ?? '');
-      return sendHead(call, 201, { 'Docker-Content-Digest': made });
+      const { subject } = JSON.parse(raw.toString()) as { subject?: { digest: string } };
+      const listed =
+        subject === undefined || this.#options.referrers === false ? {} : { 'OCI-Subject': subject.digest };
+      return sendHead(call, 201, { 'Docker-Content-Digest': made, ...listed });
     }
     const found = this.manifests.get(`${name}@${digest}`);
     if (digest === undefined || found === undefined) return refuse(response, 404, 'MANIFEST_UNKNOWN');

@@ -8,6 +8,7 @@ import type { JobRun, JobTools } from '../job-context.ts';
 import type { CopiedImage, CopyJob, CopySource } from '../jobs/copy.ts';
 import { foreseeEquality, type ImageToCopy, type PreparedImage, resultOf, sinkImage } from './copy-image.ts';
 import { copiedIndex } from './copy-index.ts';
+import { ArtifactCopier } from './copy-artifact.ts';
 import { foreseen } from './dry-run.ts';
 import type { LayerCopier } from './layer-copier.ts';
 import type { LegacyConverter } from './legacy-image.ts';
@@ -19,6 +20,7 @@ export class CopyRun {
   readonly #run: JobRun;
   readonly #copier: LayerCopier;
   readonly #converter: LegacyConverter;
+  readonly #artifacts: ArtifactCopier;
   readonly #results: CopiedImage[] = [];
   /** The end of everything that was asked for so far: what comes later is put later. */
   #puts: Promise<void> = Promise.resolve();
@@ -29,6 +31,7 @@ export class CopyRun {
     this.#run = run;
     this.#copier = copier;
     this.#converter = converter;
+    this.#artifacts = new ArtifactCopier(job, run, copier);
   }
 
   async all(): Promise<CopiedImage[]> {
@@ -82,6 +85,9 @@ export class CopyRun {
       case 'index':
         this.#inTurn(source, item.ref, () => this.#putIndex(item, written));
         break;
+      case 'artifact':
+        this.#inTurn(source, item.ref, () => this.#artifacts.put(item));
+        break;
       default:
         await this.#takeImage(source, item, written);
     }
@@ -124,6 +130,7 @@ export class CopyRun {
     const same = prepared.foreseen === 'identical' ? (manifest?.digest ?? null) : null;
     const digest = dry ? same : (await this.#job.sink.putImage(made)).manifestDigest;
     if (manifest !== null && digest !== null) {
+      if (manifest.digest === digest) this.#artifacts.arrived(digest);
       const document = made.manifest ?? manifest;
       written.set(manifest.digest, {
         digest: digest as Digest,
@@ -138,6 +145,7 @@ export class CopyRun {
     if (this.#job.dryRun === true) return;
     const { index, warnings } = await copiedIndex(this.#job, this.#copier, item, written);
     await this.#job.sink.putIndex({ ...index, additional: this.#job.additionalNames ?? [] });
+    if (index.digest === item.digest) this.#artifacts.arrived(item.digest);
     for (const warning of warnings) this.#run.warn(warning);
   }
 
@@ -172,7 +180,11 @@ async function* namedByIndex(items: AsyncIterable<SourceItem>, job: CopyJob): As
         yield isIts ? { ...image, ref: item.ref, names: [...item.names], inIndex: undefined } : image;
       }
       waiting = [];
-    } else yield item;
+    } else {
+      // What refers to images comes when all of them have come.
+      if (item.kind === 'artifact') yield* waiting.splice(0);
+      yield item;
+    }
   }
   yield* waiting;
 }

@@ -20,7 +20,10 @@ export async function* renameSource(source: ImageSource, name: string): AsyncGen
   }
   const target = onlyThing(items);
   if (target === null) throw severalImages(name);
-  for (const item of items) yield item.kind === 'broken' ? item : { ...item, names: item === target ? [given] : [] };
+  for (const item of items) {
+    const isNamed = item.kind !== 'broken' && item.kind !== 'artifact';
+    yield isNamed ? { ...item, names: item === target ? [given] : [] } : item;
+  }
 }
 
 function onlyThing(items: readonly SourceItem[]): SourceItem | null {

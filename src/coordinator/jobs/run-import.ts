@@ -50,6 +50,10 @@ async function importItem(
   abandoned: string[],
 ): Promise<ImportedImage | null> {
   if (item.kind === 'index') return importIndexOf(tools, job, item, run);
+  if (item.kind === 'artifact') {
+    run.warn(`${item.ref} was left out: the store keeps images, not what refers to them`);
+    return null;
+  }
   if (item.kind !== 'broken') return importImage(tools, job, item, run, abandoned);
   return { source: sourceText(job), ref: item.ref, error: item.error };
 }

@@ -5,7 +5,7 @@ import type { Endpoint } from './access-types.ts';
 import { type Answer, bodyOf } from './exchange.ts';
 import { ACCEPT, bareType, manifestType } from './manifest-type.ts';
 import { manifestDigest } from './payload-digest.ts';
-import type { FetchedManifest, ManifestHead } from './registry.ts';
+import type { FetchedManifest, ManifestHead, PutManifest } from './registry.ts';
 import { pathOf, scopeOf } from './scopes.ts';
 import type { Call, Wire } from './wire.ts';
 
@@ -46,13 +46,15 @@ export class Manifests {
     });
   }
 
-  async put(reference: string, raw: Buffer, mediaType: string, at: At): Promise<void> {
+  async put(reference: string, raw: Buffer, mediaType: string, at: At): Promise<PutManifest> {
     const call = this.#call('PUT', reference, at, [201, 200, 202]);
     const headers = { 'content-type': mediaType };
-    await this.#wire.send({ ...call, headers, body: () => raw }, async (answer) => {
+    return this.#wire.send({ ...call, headers, body: () => raw }, async (answer) => {
       const said = saidDigest(answer);
       const actual = sha256Digest(raw);
       if (said?.startsWith('sha256:') === true && said !== actual) throw mismatch(call.what, actual, said);
+      const subject = answer.header('oci-subject')?.trim() ?? '';
+      return { subject: isDigest(subject) ? subject : null };
     });
   }
 

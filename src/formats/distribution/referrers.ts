@@ -44,13 +44,17 @@ export async function referrersOf(
   return found;
 }
 
+/** The tag of the index that lists what refers to a manifest, where the registry does not. */
+export function referrersTag(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
+}
+
 async function byTag(
   manifests: Manifests,
   limits: DocumentLimits,
   digest: Digest,
   at: { endpoint: Endpoint; signal: AbortSignal | undefined },
 ): Promise<Descriptor[]> {
-  const tag = `${digestAlgorithm(digest)}-${digestHex(digest)}`.slice(0, 128);
-  const index = await manifests.fetch(tag, at);
+  const index = await manifests.fetch(referrersTag(digest), at);
   return index === null || !isIndexType(index.mediaType) ? [] : decodeIndex(index.raw, index.mediaType, limits);
 }

@@ -22,7 +22,7 @@ export interface Repository {
   headManifest(reference: string, signal?: AbortSignal): Promise<ManifestHead | null>;
   /** The bytes, checked against the digest asked for or the one in the answer's header; null when it is not there. */
   manifest(reference: string, signal?: AbortSignal): Promise<FetchedManifest | null>;
-  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<void>;
+  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<PutManifest>;
   deleteManifest(digest: Digest, signal?: AbortSignal): Promise<void>;
   /** Bytes of a blob that is there; null when it is not. */
   blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null>;
@@ -47,6 +47,11 @@ export interface FetchedManifest {
   raw: Buffer;
   digest: Digest;
   mediaType: string;
+}
+
+export interface PutManifest {
+  /** The manifest under which the registry lists this one (`OCI-Subject`); null when it keeps no such lists. */
+  subject: Digest | null;
 }
 
 export interface TransferOptions {

@@ -2,11 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../identity/digest.ts';
 import type { Document } from '../../image/edit-manifest.ts';
-import type { SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
+import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
+import { listInFallback } from './fallback-index.ts';
 import type { Repository } from './registry.ts';
 
 /** Brings images to one repository: blobs and manifests at once, tags when everything is there. */
@@ -68,6 +69,16 @@ export class RepositoryPusher {
     const { signal } = this.#context;
     if ((await this.repository.headManifest(digest, signal)) !== null) return;
     await this.repository.putManifest(digest, raw, mediaType, signal);
+  }
+
+  /** Pushes the manifest, and lists it where the registry does not do that itself. */
+  async putArtifact(artifact: SinkArtifact): Promise<void> {
+    const { raw, mediaType, digest, subject, tag } = artifact;
+    const { signal } = this.#context;
+    // Sent also when it is there: only the answer tells whether the registry lists it.
+    const answer = await this.repository.putManifest(digest, raw, mediaType, signal);
+    if (subject !== null && answer.subject === null) await listInFallback(this.repository, artifact, subject, signal);
+    if (tag !== null) this.#tag([tag], artifact);
   }
 
   /** Gives the tags that do not lead where they should yet. */

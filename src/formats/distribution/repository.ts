@@ -12,7 +12,7 @@ import { download } from './download.ts';
 import { namesOf } from './listing.ts';
 import { Manifests } from './manifests.ts';
 import { referrersOf } from './referrers.ts';
-import type { FetchedManifest, ManifestHead, Repository, TransferOptions } from './registry.ts';
+import type { FetchedManifest, ManifestHead, PutManifest, Repository, TransferOptions } from './registry.ts';
 import { scopeOf } from './scopes.ts';
 import { mount, Upload } from './upload.ts';
 import type { Wire } from './wire.ts';
@@ -57,7 +57,7 @@ export class RemoteRepository implements Repository {
     return this.#pull(isDigest(reference), (endpoint) => this.#manifests.fetch(reference, { endpoint, signal: stop }));
   }
 
-  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<void> {
+  putManifest(reference: string, raw: Buffer, mediaType: string, signal?: AbortSignal): Promise<PutManifest> {
     return this.#manifests.put(reference, raw, mediaType, this.#at(signal));
   }
 

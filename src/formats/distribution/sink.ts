@@ -3,8 +3,10 @@ import type { Digest } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
 import type { ImageSink, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
+import { decodeManifest } from '../../image/manifest.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { allDone } from '../../streams/all-done.ts';
+import { subjectOf } from '../../image/subject-tag.ts';
 import { BlobStaging } from '../blob-staging.ts';
 import type { FormatContext } from '../context.ts';
 import { type DockerPrefix, type DockerReference, parseDockerDestination } from './docker-reference.ts';
@@ -69,6 +71,7 @@ function oneRepository(
         : pusher.putImage(image, [], () => {}),
     putIndex: (index) => pusher.putIndex(index, tags(index.additional), check),
     putManifest: (manifest) => pusher.putManifest(manifest),
+    putArtifact: (artifact) => pusher.putArtifact(artifact),
     commit: () => pusher.commit(),
     close,
   };
@@ -89,6 +92,11 @@ async function belowPrefix(
   const used = new Set<RepositoryPusher>();
   /** Where each blob has been sent to: others take it over from there. */
   const origins = new Map<Digest, string>();
+  /** Where each manifest has gone: what refers to it follows. */
+  const homes = new Map<Digest, Set<RepositoryPusher>>();
+  const live = (digest: Digest, pusher: RepositoryPusher): void => {
+    homes.set(digest, (homes.get(digest) ?? new Set()).add(pusher));
+  };
   /** An image may have names in several repositories, and then is in each. */
   const under = async (names: readonly string[]): Promise<[RepositoryPusher, string[]][]> => {
     if (names.length === 0) throw nameless(location);
@@ -122,13 +130,22 @@ async function belowPrefix(
       let written: WrittenImage = { manifestDigest: null };
       for (const [pusher, tags] of await under([...(inIndex ?? names), ...additional])) {
         await allDone(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
-        written = await pusher.putImage(image, inIndex === undefined ? tags : [], () => {});
+        written = await pusher.putImage(image, inIndex === undefined ? tags : [], (digest) => live(digest, pusher));
       }
       return written;
     },
     putIndex: async (index) => {
       for (const [pusher, tags] of await under([...index.names, ...(index.additional ?? [])]))
-        await pusher.putIndex(index, tags, () => {});
+        await pusher.putIndex(index, tags, (digest) => live(digest, pusher));
+    },
+    putArtifact: async (artifact) => {
+      const { config, layers } = decodeManifest(artifact.raw, artifact.mediaType);
+      const subject = subjectOf(artifact);
+      for (const pusher of (subject === null ? undefined : homes.get(subject)) ?? []) {
+        for (const { digest, size } of config === null ? layers : [config, ...layers]) await push(pusher, digest, size);
+        await pusher.putArtifact(artifact);
+        live(artifact.digest, pusher);
+      }
     },
     commit: async () => {
       for (const pusher of used) await pusher.commit();

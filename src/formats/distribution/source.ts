@@ -1,16 +1,19 @@
 import { engineError } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
 import { familiarName, imageReference } from '../../identity/reference.ts';
 import type { ImageSource, SourceItem } from '../../image/image-source.ts';
-import type { Descriptor } from '../../image/manifest.ts';
 import { isIndexType, isManifestType, isSchema1Type } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { notAnImage } from '../archive-file.ts';
-import type { NamedDescriptor } from '../content.ts';
+import type { ImageContent, NamedDescriptor } from '../content.ts';
 import type { FormatContext } from '../context.ts';
 import { readIndex } from '../read-index.ts';
 import { readManifest } from '../read-manifest.ts';
+import { type FoundReferrer, withReferrers } from '../referrers.ts';
 import { openSpool, type Spool } from '../spool.ts';
+import { describe } from './describe.ts';
 import { type DockerReference, parseDockerReference } from './docker-reference.ts';
+import { findReferrers } from './find-referrers.ts';
 import { registriesOf } from './registries-of.ts';
 import type { FetchedManifest, Repository } from './registry.ts';
 import { originOf, repositoryContent } from './repository-content.ts';
@@ -34,7 +37,14 @@ export function openRegistrySource(path: string, context: FormatContext): ImageS
     images: async function* () {
       const repository = await registries.repository(address.host, address.name);
       const found = await resolve(repository, address, warnings, context.signal);
-      yield* readFound({ repository, spool: opened, warnings, context }, namedBy(address, found), found);
+      const content = repositoryContent(repository, opened, context);
+      const items = readFound(
+        { repository, content, spool: opened, warnings, context },
+        namedBy(address, found),
+        found,
+      );
+      const find = (subject: Digest): Promise<FoundReferrer[]> => findReferrers(repository, subject, context.signal);
+      yield* context.referrers === true ? withReferrers(items, { content, find, warnings, context }) : items;
     },
     close: async () => {
       await (await spool)?.remove();
@@ -45,6 +55,7 @@ export function openRegistrySource(path: string, context: FormatContext): ImageS
 
 interface Reading {
   repository: Repository;
+  content: ImageContent;
   spool: () => Promise<Spool>;
   warnings: string[];
   context: FormatContext;
@@ -81,17 +92,8 @@ function notFound(repository: Repository, reference: string): Error {
 /** The document that is here already, under the name in familiar form that it was asked for by. */
 function namedBy({ host, name, tag, reference }: DockerReference, found: FetchedManifest): NamedDescriptor {
   const text = imageReference(familiarName(`${host}/${name}`), tag ?? reference);
-  const descriptor: Descriptor = {
-    mediaType: found.mediaType,
-    digest: found.digest,
-    size: found.raw.length,
-    annotations: new Map(),
-    platform: null,
-    artifactType: null,
-    data: found.raw,
-  };
   // A digest is no name that an image could be called by elsewhere.
-  return { descriptor, ref: text, names: text.includes('@') ? [] : [text] };
+  return { descriptor: describe(found), ref: text, names: text.includes('@') ? [] : [text] };
 }
 
 async function* readFound(
@@ -99,8 +101,7 @@ async function* readFound(
   entry: NamedDescriptor,
   { raw, mediaType }: FetchedManifest,
 ): AsyncGenerator<SourceItem> {
-  const { repository, spool, warnings, context } = reading;
-  const content = repositoryContent(repository, spool, context);
+  const { repository, content, spool, warnings, context } = reading;
   if (isIndexType(mediaType)) {
     const { images, missing } = yield* readIndex(content, entry, context);
     if (missing.length > 0)

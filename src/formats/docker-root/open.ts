@@ -140,7 +140,7 @@ function idOf(item: SourceItem): string | null {
 
 /** A name is the newest image's that has it. */
 function withoutTaken(item: SourceItem, named: Set<string>, part: string, warnings: string[]): SourceItem {
-  if (item.kind === 'broken') return item;
+  if (item.kind === 'broken' || item.kind === 'artifact') return item;
   const taken = item.names.filter((name) => named.has(name));
   for (const name of taken) warnings.push(`${name} is another image in ${part}; the newer one keeps the name`);
   const names = item.names.filter((name) => !named.has(name));

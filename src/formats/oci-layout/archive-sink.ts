@@ -26,6 +26,7 @@ export async function openArchiveSink(
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
+    putArtifact: (artifact) => layout.putArtifact(artifact),
     commit: () => {
       const entries = layout.entries(ref, (name) => name);
       return write(layoutMembers(layout, entries));

@@ -39,6 +39,7 @@ export async function openDirectorySink(
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
+    putArtifact: (artifact) => layout.putArtifact(artifact),
     commit: () =>
       commit(
         path,

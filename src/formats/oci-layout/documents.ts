@@ -7,6 +7,7 @@ export interface IndexEntry {
   mediaType: string;
   digest: Digest;
   size: number;
+  artifactType?: string;
   annotations?: Record<string, string>;
 }
 

@@ -1,6 +1,6 @@
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
-import type { SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
+import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
@@ -23,6 +23,7 @@ export class LayoutStaging {
   readonly blobs: BlobStaging;
   readonly #format: ManifestFormat | undefined;
   readonly #images: Item[] = [];
+  readonly #artifacts: IndexEntry[] = [];
   readonly #indexes: (Item & { members: Set<Digest> })[] = [];
 
   constructor(blobs: BlobStaging, format?: ManifestFormat) {
@@ -45,6 +46,12 @@ export class LayoutStaging {
     this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, members });
   }
 
+  async putArtifact({ raw, mediaType, digest, tag, artifactType }: SinkArtifact): Promise<void> {
+    await this.blobs.putBytes(raw, digest);
+    const type = artifactType === null ? {} : { artifactType };
+    this.#artifacts.push({ mediaType, digest, size: raw.length, ...type, ...nameAnnotations(null, tag) });
+  }
+
   /**
    * The lines of index.json, in the order of their names, whichever image was ready first. `ref` is the one name that
    * was asked for in the destination; otherwise `refName` makes the ref name of each name.
@@ -59,7 +66,7 @@ export class LayoutStaging {
         { argument: ref },
       );
     }
-    return listed.flatMap((item) => linesOf(item, ref, refName)).toSorted(byName);
+    return [...listed.flatMap((item) => linesOf(item, ref, refName)).toSorted(byName), ...this.#artifacts];
   }
 
   /** An image of an index that is here too is found through it, unless it has a name that the index has not. */

@@ -1,4 +1,5 @@
 import { engineError } from '../../errors/kinds.ts';
+import type { Digest } from '../../identity/digest.ts';
 import type { ImageSource, SourceItem } from '../../image/image-source.ts';
 import { decodeIndex, decodeLayoutVersion, type Descriptor } from '../../image/manifest.ts';
 import { isIndexType, isManifestType } from '../../image/media-types.ts';
@@ -10,9 +11,11 @@ import type { FormatContext } from '../context.ts';
 import { dockerArchiveSource } from '../docker-archive/open.ts';
 import { readIndex } from '../read-index.ts';
 import { readManifest } from '../read-manifest.ts';
+import { type FoundReferrer, withReferrers } from '../referrers.ts';
 import { parseSelection } from '../selection.ts';
 import { layoutContent } from './layout-content.ts';
 import { layoutEntries, type LayoutEntry } from './layout-entries.ts';
+import { LayoutReferrers } from './layout-referrers.ts';
 import { archiveLayout, directoryLayout, type LayoutFiles } from './layout-files.ts';
 
 const VERSION = '1.0.0';
@@ -85,6 +88,30 @@ async function* readLayout(
   const descriptors = await readDescriptors(files, location, context);
   const entries = layoutEntries(descriptors, location, ref === null ? null : { ref, selection: parseSelection(ref) });
   const content = layoutContent(files, context);
+  if (context.referrers !== true) {
+    yield* readEntries({ content, location, warnings, context }, entries);
+    return;
+  }
+  const referrers = await LayoutReferrers.read(content, descriptors, context);
+  const find = (subject: Digest): Promise<FoundReferrer[]> => Promise.resolve(referrers.find(subject));
+  const others = entries.filter(({ descriptor }) => !referrers.has(descriptor));
+  if (others.length === 0 && entries.length > 0) throw onlyArtifacts(location);
+  const items = readEntries({ content, location, warnings, context }, others);
+  yield* withReferrers(items, { content, find, warnings, context });
+  if (ref === null) warnings.push(...referrers.leftOver());
+}
+
+interface Reading {
+  content: ImageContent;
+  location: string;
+  warnings: string[];
+  context: FormatContext;
+}
+
+async function* readEntries(
+  { content, location, warnings, context }: Reading,
+  entries: readonly LayoutEntry[],
+): AsyncGenerator<SourceItem> {
   let images = 0;
   for (const entry of entries) {
     try {
@@ -94,7 +121,11 @@ async function* readLayout(
       yield brokenImage(entry.ref, error);
     }
   }
-  if (images === 0 && entries.length > 0) throw notAnImage(location, 'what it holds are artifacts of other kinds');
+  if (images === 0 && entries.length > 0) throw onlyArtifacts(location);
+}
+
+function onlyArtifacts(location: string): Error {
+  return notAnImage(location, 'what it holds are artifacts of other kinds');
 }
 
 async function checkVersion(files: LayoutFiles, warnings: string[], context: FormatContext): Promise<void> {
