@@ -20,6 +20,10 @@ export interface CopyOptions extends TypedRegistryOptions {
   destCompressLevel?: string;
   destForceCompressFormat?: boolean;
   reproducible?: boolean;
+  referrers?: boolean;
+  /** Other spellings of the same. */
+  includeReferrers?: boolean;
+  digestTags?: boolean;
   additionalTag?: string[];
   digestfile?: string;
   dryRun?: boolean;

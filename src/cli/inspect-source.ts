@@ -17,6 +17,8 @@ export interface InspectSourceOptions extends TypedRegistryOptions {
   manifest: boolean;
   /** Of an index only this one. */
   platform?: string;
+  /** Also what refers to the images. */
+  referrers?: boolean;
 }
 
 /** Shows what is in a source that is not the store: every image, or what the data directory of an engine holds. */
@@ -27,10 +29,10 @@ export async function inspectSource(
 ): Promise<ExitCode> {
   const platforms = options.platform === undefined ? undefined : [parsePlatform(options.platform)];
   const { formats } = await session.pipeline();
-  const given = { ...formats, signal: session.signal, platforms };
+  const bytes = options.raw || options.manifest;
+  const given = { ...formats, signal: session.signal, platforms, referrers: !bytes && options.referrers === true };
   const { context, registries } = await sideContext(given, options, 'src', { session, places: [location] });
   const { transport, path, ref } = parseLocation(location);
-  const bytes = options.raw || options.manifest;
   if (transport === 'docker-root' && !bytes && !isContainer(path))
     return printListings(session, await listDockerRoot(path, ref, context));
   const source = await openSource(location, context);

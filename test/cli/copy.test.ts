@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestHex, sha256Digest } from '../../src/identity/digest.ts';
+import { attachedTo, SBOM_TYPE, signatureOf } from '../support/artifact-fixture.ts';
 import { CliLab } from '../support/cli-lab.ts';
 import {
   dockerArchiveFiles,
@@ -157,6 +158,40 @@ describe('copy', () => {
     const result = await lab.run('copy', '--json', lab.path('missing.tar'), layout(), out());
     expect(result.code).toBe(3);
     expect(result.lines).toMatchObject([{ error: { code: 'FILE_NOT_FOUND' } }, { names: ['team/app:1'] }]);
+  });
+});
+
+describe('what refers to an image', () => {
+  const signed = (): string => {
+    const made = new FixtureLayout();
+    const image = made.image(laidOut);
+    const artifacts = [attachedTo(made, image, 'contents'), signatureOf(made, image)];
+    made.list([...artifacts, named(image, 'team/app:1')]);
+    return `oci:${writeDirectory(lab.path('signed'), made.files)}`;
+  };
+  const copiedTo = (): number =>
+    (JSON.parse(readFileSync(lab.path('out/index.json'), 'utf8')) as { manifests: unknown[] }).manifests.length;
+
+  it.each(['--referrers', '--include-referrers', '--digest-tags'])('comes along with %s', async (option) => {
+    expect(await lab.json('copy', signed(), out(), option)).toHaveLength(1);
+    expect(copiedTo()).toBe(3);
+  });
+
+  it('is shown by inspect on request', async () => {
+    const source = signed();
+    expect(await lab.json('inspect', source, '--referrers')).toMatchObject([
+      { kind: 'modern' },
+      { kind: 'artifact', subject: manifest, artifactType: SBOM_TYPE, layers: [{ size: 2 }, { size: 8 }] },
+      { kind: 'artifact', subject: manifest, ref: `${manifest.replace(':', '-')}.sig of team/app:1` },
+    ]);
+    const { stdout } = await lab.run('inspect', source, '--referrers');
+    expect(stdout.toString()).toMatch(new RegExp(`^Artifact .* of team/app:1$[^]*^Refers to +${manifest}$`, 'm'));
+  });
+
+  it('has no place in the store', async () => {
+    const { code, stderr } = await lab.run('copy', signed(), 'store:app:1', '--referrers');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--referrers means nothing for the store');
   });
 });
 

@@ -41,6 +41,9 @@ export const verb: Verb = {
           )
           .addOption(new Option('--format <format>', 'media types of manifests').choices(['oci', 'docker', 'v2s2'])),
       )
+        .option('--referrers', 'also what refers to the images: signatures, attestations, lists of contents')
+        .addOption(new Option('--include-referrers').hideHelp())
+        .addOption(new Option('--digest-tags').hideHelp())
         .option('--additional-tag <name>', 'another name for the image; may be repeated', collect)
         .option('--legacy', 'write a docker-archive as Docker before 1.10 did')
         .option('--digestfile <file>', 'write the digests of manifests into this file')
@@ -56,7 +59,8 @@ export const verb: Verb = {
     if (destination.startsWith(STORE)) return intoStore(session, sources, destination, options, checked.platforms);
     const store = sources.some((source) => source.startsWith(STORE)) ? await session.engine() : null;
     const pipeline = store ?? (await session.pipeline('now'));
-    const context: FormatContext = { ...pipeline.formats, signal: session.signal, platforms: checked.platforms };
+    const asked = { platforms: checked.platforms, referrers: wantsReferrers(options) };
+    const context: FormatContext = { ...pipeline.formats, ...asked, signal: session.signal };
     const from = await sideContext(context, options, 'src', { session, places: sources });
     const to = await sideContext(context, options, 'dest', { session, places: [destination] });
     const open = async (location: string, signal: AbortSignal): Promise<ImageSource> =>
@@ -94,6 +98,10 @@ export const verb: Verb = {
   },
 };
 
+function wantsReferrers({ referrers, includeReferrers, digestTags }: CopyOptions): boolean {
+  return referrers === true || includeReferrers === true || digestTags === true;
+}
+
 function addPackingOptions(command: Command): Command {
   return command
     .addOption(
@@ -114,6 +122,7 @@ ${examples(
     'To a registry, unless a digest would change',
     'layermill copy oci:layout:v1 docker://registry.example/app:1 --preserve-digests',
   ],
+  ['With its signatures', 'layermill copy docker://registry.example/app:1 oci:layout --referrers'],
 )}`;
 
 /** An image of the store; the store's own are the only images that are reached through it. */
@@ -125,6 +134,9 @@ const ABOUT_WRITING = [
   'format',
   'legacy',
   'additionalTag',
+  'referrers',
+  'includeReferrers',
+  'digestTags',
   'digestfile',
   'allow',
   'dryRun',

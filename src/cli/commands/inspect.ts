@@ -16,6 +16,7 @@ interface Options extends TypedRegistryOptions {
   raw?: boolean;
   manifest?: boolean;
   platform?: string;
+  referrers?: boolean;
 }
 
 interface Inspection {
@@ -43,6 +44,7 @@ export const verb: Verb = {
         )
         .option('--raw', 'the bytes of its config, exactly')
         .option('--manifest', 'the bytes of its manifest or index, exactly; of a source only')
+        .option('--referrers', 'also what refers to the images: signatures and the like; of a source only')
         .option('--platform <platform>', 'of a name that has several: the image for os/architecture'),
       ['src'],
     ).addHelpText(
@@ -55,12 +57,15 @@ export const verb: Verb = {
     ),
 
   run: async (session, operands, options: Options) => {
-    const { raw = false, manifest = false, platform } = options;
+    const { raw = false, manifest = false, platform, referrers } = options;
     if (isSource(operands[0]!)) {
       const { inspectSource } = await import('../inspect-source.ts');
       return inspectSource(session, operands[0]!, { ...options, raw, manifest });
     }
-    if (manifest) throw engineError('INVALID_ARGUMENT', '--manifest is for sources', { argument: '--manifest' });
+    if (manifest || referrers === true) {
+      const argument = manifest ? '--manifest' : '--referrers';
+      throw engineError('INVALID_ARGUMENT', `${argument} is for sources`, { argument });
+    }
     const engine = await session.engine();
     const image = await lookUp(engine, operands[0]!, platform);
     const config = await configBytes(engine, image.id);
