@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CopiedImage } from '../../src/coordinator/jobs/copy.ts';
 import type { RegistryOptions } from '../../src/formats/distribution/registry.ts';
-import type { ModernImage, SourceIndex } from '../../src/image/image-source.ts';
+import type { ModernImage, SourceArtifact, SourceIndex } from '../../src/image/image-source.ts';
+import { attachedTo, signatureOf } from '../support/artifact-fixture.ts';
 import { copied, type CopyLab, openCopyLab } from '../support/copy-lab.ts';
 import { corpusImage, expectedRows, isImageRow, present, REFUSED } from '../support/corpus.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
 import { readAll } from '../support/format-context.ts';
 import {
   dockerArchiveFiles,
+  type FixtureDescriptor,
   fixtureImage,
   fixtureLayer,
   FixtureLayout,
@@ -132,6 +134,85 @@ describe.skipIf(absent.length > 0)("copies with Docker's registry", () => {
     skopeo('copy', '-q', '--dest-tls-verify=false', `${layout('in')}:one:1`, at('by-skopeo:1'));
     const [pulled] = copied(await lab.copy([at('by-skopeo:1')], layout('by-skopeo'), { preserveDigests: true }));
     expect(pulled!.equality).toBe('identical');
+  });
+
+  describe('of what refers to images', () => {
+    const options = { referrers: true, preserveDigests: true };
+    const artifactsIn = async (source: string): Promise<SourceArtifact[]> => {
+      const { items } = await readAll(source, { ...lab.formats.context, referrers: true });
+      return items.filter((item): item is SourceArtifact => item.kind === 'artifact');
+    };
+    const listedUnder = (name: string, digest: string): string[] => {
+      const text = skopeo('inspect', '--raw', '--tls-verify=false', at(`${name}:${digest.replace(':', '-')}`));
+      return (JSON.parse(text) as { manifests: { digest: string }[] }).manifests.map((line) => line.digest);
+    };
+    const byDigest = (list: readonly { digest: string }[]): string[] => list.map(({ digest }) => digest).toSorted();
+    let index: FixtureDescriptor;
+    let member: FixtureDescriptor;
+    let all: FixtureDescriptor[];
+
+    beforeAll(() => {
+      const made = new FixtureLayout();
+      member = made.image(fixtureImage([layer]));
+      const arm = made.image(fixtureImage([second], { config: { architecture: 'arm64' } }));
+      index = made.index([
+        { ...member, platform: { os: 'linux', architecture: 'amd64' } },
+        { ...arm, platform: { os: 'linux', architecture: 'arm64' } },
+      ]);
+      const contents = attachedTo(made, member, 'contents');
+      const about = attachedTo(made, contents, 'about the contents');
+      const notes = attachedTo(made, index, 'notes', { layers: [made.blob(Buffer.from('x'), 'text/plain')] });
+      all = [contents, about, notes, signatureOf(made, index), signatureOf(made, member)];
+      made.list([...all, named(index, 'signed:1')]);
+      writeDirectory(join(lab.dir, 'signed'), made.files);
+    });
+
+    it('bring them there and back, though the registry keeps no lists of them', async () => {
+      copied(await lab.copy([layout('signed')], at('signed:1'), options));
+      expect(listedUnder('signed', index.digest)).toEqual([all[2]!.digest]);
+      expect(listedUnder('signed', member.digest)).toEqual([all[0]!.digest]);
+      expect(listedUnder('signed', all[0]!.digest)).toEqual([all[1]!.digest]);
+      copied(await lab.copy([at('signed:1')], layout('signed-back'), options));
+      expect(byDigest(await artifactsIn(layout('signed-back')))).toEqual(byDigest(all));
+      const contents = `docker://${server.host}/signed@${all[0]!.digest}`;
+      skopeo('copy', '-q', '--src-tls-verify=false', contents, `dir:${join(lab.dir, 'contents')}`);
+      skopeo('copy', '-q', '--all', `${layout('signed-back')}:${server.host}/signed:1`, `dir:${join(lab.dir, 'all')}`);
+      expect(lab.warnings.filter((text) => text.includes('behind'))).toEqual([]);
+    });
+
+    it('bring them from one registry to another place in it', async () => {
+      copied(await lab.copy([at('signed:1')], at('elsewhere/signed:2'), options));
+      copied(await lab.copy([at('elsewhere/signed:2')], layout('elsewhere'), options));
+      expect(byDigest(await artifactsIn(layout('elsewhere')))).toEqual(byDigest(all));
+    });
+
+    it('bring those of one image', async () => {
+      const amd = { os: 'linux', architecture: 'amd64' };
+      copied(await lab.copy([at('signed:1')], layout('of-one'), { ...options, platforms: [amd] }));
+      expect(byDigest(await artifactsIn(layout('of-one')))).toEqual(byDigest([all[0]!, all[1]!, all[4]!]));
+      expect(lab.warnings.filter((text) => text.includes(`refers to the manifest ${index.digest}`))).toHaveLength(1);
+    });
+
+    it('leave those alone that somebody else has listed', async () => {
+      const made = new FixtureLayout();
+      const image = made.image(fixtureImage([layer]));
+      const more = attachedTo(made, image, 'more');
+      made.list([more, named(image, 'more:1')]);
+      writeDirectory(join(lab.dir, 'more'), made.files);
+      copied(await lab.copy([layout('more')], at('signed:more'), options));
+      expect(listedUnder('signed', member.digest)).toEqual([all[0]!.digest, more.digest]);
+    });
+
+    it('go below a path with their images', async () => {
+      const made = new FixtureLayout();
+      const image = made.image(fixtureImage([layer]));
+      const artifacts = [attachedTo(made, image, 'contents'), signatureOf(made, image)];
+      made.list([...artifacts, named(image, 'team/app:1')]);
+      writeDirectory(join(lab.dir, 'team'), made.files);
+      copied(await lab.copy([layout('team')], `${at('under')}/`, options));
+      copied(await lab.copy([at('under/team/app:1')], layout('under'), options));
+      expect(byDigest(await artifactsIn(layout('under')))).toEqual(byDigest(artifacts));
+    });
   });
 
   it('that name a digest get that, or nothing', async () => {
