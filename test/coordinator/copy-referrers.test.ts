@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SourceArtifact } from '../../src/image/image-source.ts';
@@ -98,6 +98,45 @@ describe('what refers to an image', () => {
       [`${artifacts[0]!.digest} of one:1`, 'BLOB_MISSING'],
     ]);
     expect(digests(await artifactsIn(layout('out')))).toEqual([artifacts[2]!.digest]);
+  });
+
+  it('is a failure of its own when a registry refuses it', async () => {
+    await using registry = await ScriptedRegistry.open({ referrers: false });
+    const { image, artifacts } = writeSigned();
+    const tag = image.digest.replace(':', '-');
+    registry.addManifest('one', tag, Buffer.from('{}'), image.mediaType);
+    registry.fail({ method: 'PUT', path: new RegExp(artifacts[2]!.digest) }, { is: 'status', status: 400 });
+    const results = await lab.copy([layout('in')], `docker://${registry.host}/one:1`, { referrers: true });
+    expect(results.map(({ ref, error }) => [ref, error?.code])).toEqual([
+      ['one:1', undefined],
+      [`${artifacts[0]!.digest} of one:1`, 'REGISTRY_PROTOCOL'],
+      [`${tag}.sig of one:1`, 'REGISTRY_REFUSED'],
+    ]);
+    expect(registry.tags.get('one:1')).toBe(image.digest);
+    expect(registry.tags.has(`one:${tag}.sig`)).toBe(false);
+  });
+
+  it('is listed once, however often it comes', async () => {
+    const { artifacts } = writeSigned();
+    for (let time = 0; time < 2; time++)
+      copied(await lab.copy([layout('in'), layout('in')], layout('out'), { referrers: true }));
+    expect(digests(await artifactsIn(layout('out')))).toEqual(digests(artifacts));
+    const index = readFileSync(join(lab.dir, 'out/index.json'), 'utf8');
+    expect(index.split(artifacts[0]!.digest)).toHaveLength(2);
+  });
+
+  it('stays where it is in a dry run', async () => {
+    writeSigned();
+    copied(await lab.copy([layout('in')], layout('out'), { referrers: true, dryRun: true }));
+    expect(existsSync(join(lab.dir, 'out'))).toBe(false);
+    expect(lab.warnings).toEqual([]);
+  });
+
+  it('goes into an archive, and comes out of it', async () => {
+    const { artifacts } = writeSigned();
+    const archive = `oci-archive:${join(lab.dir, 'out.tar')}`;
+    copied(await lab.copy([layout('in')], archive, { referrers: true }));
+    expect(digests(await artifactsIn(archive))).toEqual(digests(artifacts));
   });
 
   it('has no place in an archive of Docker', async () => {

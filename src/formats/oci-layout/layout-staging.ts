@@ -48,6 +48,10 @@ export class LayoutStaging {
 
   async putArtifact({ raw, mediaType, digest, tag, artifactType }: SinkArtifact): Promise<void> {
     await this.blobs.putBytes(raw, digest);
+    if (
+      this.#artifacts.some((other) => other.digest === digest && other.annotations?.[REF_NAME] === (tag ?? undefined))
+    )
+      return;
     const type = artifactType === null ? {} : { artifactType };
     this.#artifacts.push({ mediaType, digest, size: raw.length, ...type, ...nameAnnotations(null, tag) });
   }
