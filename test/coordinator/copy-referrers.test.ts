@@ -132,10 +132,10 @@ describe('what refers to an image', () => {
     expect(lab.warnings).toEqual([]);
   });
 
-  it('goes into an archive, and comes out of it', async () => {
+  it('goes into an archive beside the name that was asked for, and comes out of it', async () => {
     const { artifacts } = writeSigned();
     const archive = `oci-archive:${join(lab.dir, 'out.tar')}`;
-    copied(await lab.copy([layout('in')], archive, { referrers: true }));
+    copied(await lab.copy([layout('in')], `${archive}:v1`, { referrers: true }));
     expect(digests(await artifactsIn(archive))).toEqual(digests(artifacts));
   });
 

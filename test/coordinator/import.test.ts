@@ -428,6 +428,27 @@ describe('import of an index', () => {
   });
 });
 
+describe('what refers to an image', () => {
+  it.each([undefined, 'named:1'])('has no place in the store, which is said (name: %s)', async (name) => {
+    await using lab = await openJobLab();
+    const artifact: SourceItem = {
+      kind: 'artifact',
+      ref: 'a signature',
+      subject: sha256Digest('{}'),
+      tag: null,
+      raw: Buffer.from('{}'),
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      digest: sha256Digest('{}'),
+      artifactType: null,
+      annotations: new Map(),
+      blobs: [],
+    };
+    const results = good(await lab.import(sourceOf([modern(first, lab), artifact]), { name }));
+    expect(results.map(({ names }) => names)).toEqual([[name ?? 'first:1']]);
+    expect(lab.warnings).toEqual([expect.stringContaining('a signature was left out')]);
+  });
+});
+
 function sourceOf(items: SourceItem[]): ImageSource {
   return {
     transport: 'test',
