@@ -59,7 +59,7 @@ async function namesIn(session: Session, place: string, context: FormatContext):
   } else {
     for await (const item of source.opened.images()) {
       if (item.kind === 'broken') codes.push(session.fail(item.error, { source: place, ref: item.ref }, 'image'));
-      else for (const name of item.names) names.add(name);
+      else if (item.kind !== 'artifact') for (const name of item.names) names.add(name);
     }
   }
   for (const warning of source.opened.warnings ?? []) session.log.warn(warning);

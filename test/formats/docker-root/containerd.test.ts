@@ -55,7 +55,8 @@ async function list(): Promise<RootListing> {
 
 /** In a line: what an item is, and what it is called. */
 function inShort(item: SourceItem): string {
-  const names = 'names' in item ? item.names.join(' ') : item.error.code;
+  if (item.kind === 'artifact') return `${item.kind} ${item.ref}`;
+  const names = item.kind === 'broken' ? item.error.code : item.names.join(' ');
   return `${item.kind} ${item.ref}: ${names}`;
 }
 
