@@ -173,8 +173,17 @@ describe('what refers to an image', () => {
     (JSON.parse(readFileSync(lab.path('out/index.json'), 'utf8')) as { manifests: unknown[] }).manifests.length;
 
   it.each(['--referrers', '--include-referrers', '--digest-tags'])('comes along with %s', async (option) => {
-    expect(await lab.json('copy', signed(), out(), option)).toHaveLength(1);
+    expect(await lab.json('copy', signed(), out(), option)).toMatchObject([
+      { names: ['team/app:1'] },
+      { kind: 'artifact', destination: out(), subject: manifest, artifactType: SBOM_TYPE },
+      { kind: 'artifact', subject: manifest, ref: `${manifest.replace(':', '-')}.sig of team/app:1` },
+    ]);
     expect(copiedTo()).toBe(3);
+  });
+
+  it('has a line of its own', async () => {
+    const { stdout } = await lab.run('copy', signed(), out(), '--referrers');
+    expect(stdout.toString()).toContain(` of team/app:1  ${SBOM_TYPE}\n`);
   });
 
   it('is shown by inspect on request', async () => {

@@ -135,7 +135,10 @@ describe('what refers to an image', () => {
   it('goes into an archive beside the name that was asked for, and comes out of it', async () => {
     const { artifacts } = writeSigned();
     const archive = `oci-archive:${join(lab.dir, 'out.tar')}`;
-    copied(await lab.copy([layout('in')], `${archive}:v1`, { referrers: true }));
+    const told: string[] = [];
+    const onArtifact = ({ digest }: { digest: string }): number => told.push(digest);
+    copied(await lab.copy([layout('in')], `${archive}:v1`, { referrers: true, onArtifact }));
+    expect(told.toSorted()).toEqual(digests(artifacts));
     expect(digests(await artifactsIn(archive))).toEqual(digests(artifacts));
   });
 

@@ -6,7 +6,7 @@ import { defaultCacheDirectory } from '../../config/defaults.ts';
 import { parseSettings } from '../../config/schema.ts';
 import { EQUALITIES } from '../../coordinator/copy/equality.ts';
 import { storeSource } from '../../coordinator/copy/store-source.ts';
-import type { CopiedImage, CopyResult } from '../../coordinator/jobs/copy.ts';
+import type { CopiedArtifact, CopiedImage, CopyResult } from '../../coordinator/jobs/copy.ts';
 import type { Pipeline } from '../../engine.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { asEngineError } from '../../errors/wire.ts';
@@ -82,6 +82,7 @@ export const verb: Verb = {
         sources: sources.map((location) => ({ location, open: (signal) => open(location, signal) })),
         sink,
         cache,
+        onArtifact: (artifact) => tellArtifact(session, destination, artifact, toStdout),
         onImage: (result) => {
           codes.push(tell(session, destination, result, { toStdout, dryRun }));
           if (result.error === null && result.manifestDigest !== null) digests.push(lineOf(result));
@@ -221,6 +222,13 @@ function tell(
   else if (session.json) session.out.json({ destination, dryRun, ...line });
   else session.out.line(textOf(result, dryRun));
   return EXIT.done;
+}
+
+function tellArtifact(session: Session, destination: string, artifact: CopiedArtifact, toStdout: boolean): void {
+  const text = printable(`${artifact.ref}  ${artifact.artifactType ?? ''}`.trimEnd());
+  if (toStdout) session.progress.line(text);
+  else if (session.json) session.out.json({ destination, kind: 'artifact', ...artifact });
+  else session.out.line(text);
 }
 
 function textOf(result: CopyResult, dryRun: boolean): string {

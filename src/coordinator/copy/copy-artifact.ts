@@ -2,11 +2,12 @@ import type { Digest } from '../../identity/digest.ts';
 import type { SourceArtifact } from '../../image/image-source.ts';
 import { subjectOf } from '../../image/subject-tag.ts';
 import type { JobRun } from '../job-context.ts';
-import type { CopyJob } from '../jobs/copy.ts';
+import type { CopiedArtifact, CopyJob } from '../jobs/copy.ts';
 import type { LayerCopier } from './layer-copier.ts';
 
 /** Brings what refers to images, where those have come with the manifest that it refers to. */
 export class ArtifactCopier {
+  readonly copied: CopiedArtifact[] = [];
   readonly #job: CopyJob;
   readonly #run: JobRun;
   readonly #copier: LayerCopier;
@@ -32,9 +33,11 @@ export class ArtifactCopier {
     if (dryRun === true) return;
     if (about === null || !this.#arrived.has(about)) return this.#leaveBehind(artifact, about);
     for (const blob of artifact.blobs) await this.#copier.copyBlob(blob);
-    const { kind: _kind, ref: _ref, blobs: _blobs, ...manifest } = artifact;
+    const { kind: _kind, ref, blobs: _blobs, ...manifest } = artifact;
     await sink.putArtifact(manifest);
-    this.#arrived.add(artifact.digest);
+    const { digest, artifactType } = artifact;
+    this.#arrived.add(digest);
+    this.copied.push({ ref, digest, subject: about, artifactType });
   }
 
   #tellNoPlace(): void {

@@ -5,7 +5,7 @@ import type { ImageSource, LegacyImage, ModernImage, SourceIndex, SourceItem } f
 import { throwIfAborted } from '../../streams/abort.ts';
 import { allDone } from '../../streams/all-done.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
-import type { CopiedImage, CopyJob, CopySource } from '../jobs/copy.ts';
+import type { CopiedArtifact, CopiedImage, CopyJob, CopySource } from '../jobs/copy.ts';
 import { foreseeEquality, type ImageToCopy, type PreparedImage, resultOf, sinkImage } from './copy-image.ts';
 import { copiedIndex } from './copy-index.ts';
 import { ArtifactCopier } from './copy-artifact.ts';
@@ -32,6 +32,11 @@ export class CopyRun {
     this.#copier = copier;
     this.#converter = converter;
     this.#artifacts = new ArtifactCopier(job, run, copier);
+  }
+
+  /** What came with the images, when all have come. */
+  get artifacts(): readonly CopiedArtifact[] {
+    return this.#artifacts.copied;
   }
 
   async all(): Promise<CopiedImage[]> {

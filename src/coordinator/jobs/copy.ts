@@ -1,6 +1,7 @@
 import type { BlobCache } from '../../cache/blob-cache.ts';
 import type { PackingName } from '../../compression/codec.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
+import type { Digest } from '../../identity/digest.ts';
 import type { Platform } from '../../image/image-source.ts';
 import type { ImageSink } from '../../image/image-sink.ts';
 import type { ImageSource } from '../../image/image-source.ts';
@@ -36,6 +37,8 @@ export interface CopyJob {
   cache?: BlobCache | null | undefined;
   /** Told of each image, when the destination is complete. */
   onImage?: ((result: CopiedImage) => void) | undefined;
+  /** As `onImage`, of each thing that refers to an image and came with it; one that failed is a result like those of images. */
+  onArtifact?: ((artifact: CopiedArtifact) => void) | undefined;
 }
 
 /** A source that is opened when it is its turn. */
@@ -43,6 +46,13 @@ export interface CopySource {
   /** What the person wrote. */
   location: string;
   open(signal: AbortSignal): Promise<ImageSource>;
+}
+
+export interface CopiedArtifact {
+  ref: string;
+  digest: Digest;
+  subject: Digest;
+  artifactType: string | null;
 }
 
 export type CopiedImage = (CopyResult & { error: null }) | { source: string; ref: string | null; error: EngineError };

@@ -27,6 +27,7 @@ export async function runCopy(tools: JobTools, job: CopyJob, run: JobRun): Promi
     throwIfAborted(run.signal);
     if (job.dryRun !== true && results.some(({ error }) => error === null)) await sink.commit();
     for (const result of results) job.onImage?.(result);
+    for (const artifact of copying.artifacts) job.onArtifact?.(artifact);
     return results;
   } finally {
     try {
