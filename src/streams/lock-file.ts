@@ -81,7 +81,8 @@ export function processLives(pid: number): boolean {
 
 function openExisting(path: string, flags: number): number | null {
   try {
-    return openSync(path, flags | fsConstants.O_NOFOLLOW);
+    // A fifo in its place would be waited for.
+    return openSync(path, flags | fsConstants.O_NOFOLLOW | fsConstants.O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;
