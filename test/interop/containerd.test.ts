@@ -10,6 +10,7 @@ import { hasCode } from '../../src/errors/kinds.ts';
 import { sha256Digest } from '../../src/identity/digest.ts';
 import type { ModernImage, SourceIndex, SourceItem } from '../../src/image/image-source.ts';
 import { ContainerdDaemon } from '../support/containerd-daemon.ts';
+import { DockerDaemon } from '../support/docker-daemon.ts';
 import { type FormatLab, openFormatLab } from '../support/format-context.ts';
 import {
   dockerArchiveFiles,
@@ -32,6 +33,8 @@ const arm64 = fixtureImage([fixtureLayer({ 'bin/sh': 'arm shell' }, 'gzip')], { 
 const absent = missing(['containerd', 'ctr']);
 const reason = process.geteuid?.() === 0 ? absent.map((program) => `no ${program}`).join(', ') : 'needs root';
 if (reason !== '') console.log(`skipped: containerd: ${reason}`);
+const noDocker = missing(['dockerd', 'docker']);
+if (noDocker.length > 0) console.log(`skipped: the containerd of Docker: no ${noDocker.join(', ')}`);
 
 /** What is there once the daemon has thrown away what nothing needs, which it does some time after an import. */
 async function settled(root: string): Promise<string[]> {
@@ -158,5 +161,21 @@ describe.skipIf(reason !== '')('the image store of containerd', () => {
     const { items, warnings } = await read();
     expectAll(items);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe.skipIf(reason !== '' || noDocker.length > 0)('the containerd that Docker starts', () => {
+  it('is no image store as long as Docker keeps its images elsewhere', async () => {
+    await using lab = openFormatLab();
+    const docker = await DockerDaemon.start();
+    try {
+      const archive = writeArchiveFile(join(lab.dir, 'odd.tar'), dockerArchiveFiles([odd]));
+      docker.docker('load', '--input', archive);
+      const root = join(docker.root, 'data');
+      expect(existsSync(join(root, 'containerd/daemon/io.containerd.metadata.v1.bolt/meta.db'))).toBe(true);
+      expect(await isContainerdRoot(root)).toBe(false);
+    } finally {
+      await docker.stop();
+    }
   });
 });

@@ -346,6 +346,24 @@ describe('a containerd directory in use or in disorder', () => {
     expect(await codeOf((await openContainerdRoot(strange.root, null, lab.context)).listing())).toBe('ARCHIVE_INVALID');
   });
 
+  it('is read without what a damaged bucket says of its layers', async () => {
+    writer.bucket('moby', 'snapshots', 'overlayfs', CHAIN)['name'] = 'moby/2/x';
+    writer.bucket('moby', 'content', 'blob', base.digest)['size'] = goVarint(1);
+    writer.write({ inlineBytes: 0 });
+    const bytes = readFileSync(writer.database);
+    // The pages that hold these keys are no pages any more.
+    for (const key of [CHAIN, base.digest])
+      bytes.fill(0xff, Math.floor(bytes.indexOf(key) / 4096) * 4096 + 8, bytes.indexOf(key));
+    writeFileSync(writer.database, bytes);
+    const { images, driver } = await (await openContainerdRoot(writer.root, null, lab.context)).listing();
+    expect(driver).toBe('');
+    expect(images.map(({ names, damaged }) => [names, damaged])).toEqual([[['app:1'], null]]);
+    expect(images[0]!.layers.map(({ dir, registry }) => [dir, registry])).toEqual([
+      [null, []],
+      [null, []],
+    ]);
+  });
+
   it('with any byte of its database changed gives items or a typed error', async () => {
     const whole = readFileSync(writer.database);
     let refused = 0;

@@ -14,15 +14,15 @@ export async function discardedLayer(
   error: EngineError,
   { descriptor, records }: StoreEntry,
   content: ImageContent,
-  { unpacked }: Metadata,
+  { facts }: Metadata,
   context: FormatContext,
 ): Promise<EngineError | null> {
   if (!hasCode(error, 'BLOB_MISSING')) return null;
   const { digest } = error.details;
   const image = await imageWithLayer(content, descriptor, digest, context);
-  const snapshots = unpacked.get(image?.chain.at(-1) ?? '');
-  if (snapshots === undefined) return null;
-  const snapshotters = [...new Set(snapshots.map(({ snapshotter }) => snapshotter))];
+  const top = image?.chain.at(-1);
+  const snapshotters = top === undefined ? [] : facts.unpacked(top).map(({ snapshotter }) => snapshotter);
+  if (snapshotters.length === 0) return null;
   const commands = records.flatMap(fetchCommand);
   const message = messageOf(digest, snapshotters, commands);
   return engineError('LAYER_ONLY_UNPACKED', message, { digest, snapshotters, commands });

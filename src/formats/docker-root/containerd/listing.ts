@@ -8,6 +8,7 @@ import { quoted } from '../../../image/strict-json.ts';
 import type { ImageContent } from '../../content.ts';
 import type { FormatContext } from '../../context.ts';
 import type { ListedImage, ListedLayer, RootListing } from '../root-listing.ts';
+import type { BlobFacts } from './blob-facts.ts';
 import type { ContainerdFiles } from './containerd-files.ts';
 import { type StoreEntry, storeEntries } from './entries.ts';
 import { imageWithLayer } from './known-images.ts';
@@ -25,7 +26,7 @@ export async function listContainerdRoot(
   const metadata = await openMetadata(files, context, warnings);
   warnings.push(`namespaces: ${metadata.namespaces.map((name) => countOf(metadata, name)).join(', ') || 'none'}`);
   const content = files.content(context);
-  const lister = new Lister(files, metadata, content, context);
+  const lister = new Lister(files, metadata.facts, content, context);
   const reader = new StoreReader(content, metadata, context, warnings);
   const images: ListedImage[] = [];
   for (const entry of storeEntries(metadata.images, path, null, warnings)) {
@@ -35,7 +36,14 @@ export async function listContainerdRoot(
     }
   }
   for (const { ref, error } of metadata.broken) images.push({ ...nothingOf(ref), damaged: error });
-  return { kind: 'containerd', path, driver: driversOf(metadata), images, containers: [], warnings };
+  return {
+    kind: 'containerd',
+    path,
+    driver: metadata.facts.snapshotters().join(', '),
+    images,
+    containers: [],
+    warnings,
+  };
 }
 
 /** As of the moment; `warnings` says whether a daemon is at home. */
@@ -54,19 +62,14 @@ function countOf({ images }: Metadata, namespace: string): string {
   return `${quoted(namespace)} (${count} ${count === 1 ? 'image' : 'images'})`;
 }
 
-/** The snapshotters that have layers here. */
-function driversOf({ unpacked }: Metadata): string {
-  return [...new Set([...unpacked.values()].flat().map(({ snapshotter }) => snapshotter))].sort().join(', ');
-}
-
 class Lister {
-  readonly #metadata: Metadata;
+  readonly #facts: BlobFacts;
   readonly #snapshots: Snapshots;
   readonly #content: ImageContent;
   readonly #context: FormatContext;
 
-  constructor(files: ContainerdFiles, metadata: Metadata, content: ImageContent, context: FormatContext) {
-    this.#metadata = metadata;
+  constructor(files: ContainerdFiles, facts: BlobFacts, content: ImageContent, context: FormatContext) {
+    this.#facts = facts;
     this.#snapshots = new Snapshots(files, (fd, mode) => context.system.lock(fd, mode));
     this.#content = content;
     this.#context = context;
@@ -111,20 +114,20 @@ class Lister {
 
   /** The digest of a manifest or an index is one of a registry when its label says where it came from. */
   #called({ names, descriptor }: StoreEntry): Pick<ListedImage, 'names' | 'digests'> {
-    const sources = this.#metadata.sources.get(descriptor.digest) ?? [];
+    const sources = this.#facts.sources(descriptor.digest);
     return { names, digests: sources.map((repository) => imageReference(repository, descriptor.digest)) };
   }
 
   /** The repository of a manifest has its layers; what containerd knew of a layer goes with the layer. */
   #registry(digest: Digest | undefined, manifest: Digest | undefined): ListedLayer['registry'] {
-    const { sources } = this.#metadata;
     if (digest === undefined) return [];
-    const repositories = sources.get(digest) ?? sources.get(manifest ?? '') ?? [];
+    const own = this.#facts.sources(digest);
+    const repositories = own.length > 0 || manifest === undefined ? own : this.#facts.sources(manifest);
     return repositories.map((repository) => ({ digest, repository }));
   }
 
   async #unpacked(chain: Digest): Promise<Pick<ListedLayer, 'dir' | 'size'>> {
-    const [snapshot] = this.#metadata.unpacked.get(chain) ?? [];
+    const [snapshot] = this.#facts.unpacked(chain);
     return snapshot === undefined ? { dir: null, size: null } : this.#snapshots.find(snapshot);
   }
 }

@@ -1,11 +1,11 @@
 import { engineError } from '../../../errors/kinds.ts';
 import { parseDigest } from '../../../identity/digest.ts';
-import { familiarName } from '../../../identity/reference.ts';
 import type { BrokenImage } from '../../../image/image-source.ts';
 import type { Descriptor } from '../../../image/manifest.ts';
 import { quoted } from '../../../image/strict-json.ts';
 import { brokenImage } from '../../broken.ts';
 import type { BoltBucket } from './bbolt.ts';
+import { BlobFacts } from './blob-facts.ts';
 import { decodeVarint } from './varint.ts';
 
 /** A line of the image store: what a name in a namespace stands for. */
@@ -24,22 +24,12 @@ export interface Metadata {
   images: ImageRecord[];
   /** Records that cannot be read. */
   broken: BrokenImage[];
-  /** Layers that were unpacked, by ChainID. */
-  unpacked: Map<string, UnpackedLayer[]>;
-  /** The repositories that blobs came from, by digest: `busybox`, `ghcr.io/a/b`. */
-  sources: Map<string, string[]>;
-}
-
-export interface UnpackedLayer {
-  snapshotter: string;
-  /** What the snapshotter calls it. */
-  key: string;
+  facts: BlobFacts;
 }
 
 /** The namespace that Docker uses. */
 const DOCKER = 'moby';
 const SCHEMA = 'v1';
-const SOURCE_LABEL = 'containerd.io/distribution.source.';
 
 /**
  * Decodes the metadata store of containerd (core/metadata/buckets.go, schema v1). What is wrong with one image is said
@@ -48,15 +38,11 @@ const SOURCE_LABEL = 'containerd.io/distribution.source.';
 export function readMetadata(root: BoltBucket): Metadata {
   const schema = root.bucket(SCHEMA);
   const namespaces = schema?.bucketNames() ?? [];
-  const metadata: Metadata = { namespaces, images: [], broken: [], unpacked: new Map(), sources: new Map() };
+  const metadata: Metadata = { namespaces, images: [], broken: [], facts: new BlobFacts(schema) };
   for (const namespace of dockersFirst(namespaces)) {
-    const bucket = schema!.bucket(namespace);
-    if (bucket === null) continue;
-    attempt(metadata, `the images of the namespace ${quoted(namespace)}`, () =>
-      readImages(metadata, namespace, bucket),
-    );
-    attempt(metadata, `the snapshots of the namespace ${quoted(namespace)}`, () => readUnpacked(metadata, bucket));
-    attempt(metadata, `the content of the namespace ${quoted(namespace)}`, () => readSources(metadata, bucket));
+    attempt(metadata, `the namespace ${quoted(namespace)}`, () => {
+      readImages(metadata, namespace, schema!.at(namespace, 'images'));
+    });
   }
   return metadata;
 }
@@ -73,8 +59,7 @@ function attempt({ broken }: Metadata, ref: string, read: () => void): void {
   }
 }
 
-function readImages(metadata: Metadata, namespace: string, bucket: BoltBucket): void {
-  const images = bucket.bucket('images');
+function readImages(metadata: Metadata, namespace: string, images: BoltBucket | null): void {
   for (const name of images?.bucketNames() ?? []) {
     attempt(metadata, name, () => {
       const target = readTarget(images!.at(name, 'target'), name);
@@ -101,31 +86,4 @@ function readTarget(bucket: BoltBucket | null, name: string): Descriptor {
     artifactType: null,
     data: null,
   };
-}
-
-/** snapshots → the snapshotter → the ChainID → its name for the snapshotter. */
-function readUnpacked({ unpacked }: Metadata, bucket: BoltBucket): void {
-  const snapshots = bucket.bucket('snapshots');
-  for (const snapshotter of snapshots?.bucketNames() ?? []) {
-    const layers = snapshots!.bucket(snapshotter);
-    for (const chain of layers?.bucketNames() ?? []) {
-      const key = layers!.at(chain)?.value('name')?.toString('utf8') ?? '';
-      unpacked.set(chain, [...(unpacked.get(chain) ?? []), { snapshotter, key }]);
-    }
-  }
-}
-
-/** content → blob → the digest → labels. */
-function readSources({ sources }: Metadata, bucket: BoltBucket): void {
-  const blobs = bucket.at('content', 'blob');
-  for (const digest of blobs?.bucketNames() ?? []) {
-    const labels = blobs!.at(digest, 'labels');
-    for (const label of labels?.keys() ?? []) {
-      if (!label.startsWith(SOURCE_LABEL)) continue;
-      const host = label.slice(SOURCE_LABEL.length);
-      const paths = labels!.value(label)?.toString('utf8').split(',') ?? [];
-      const found = paths.filter((path) => path !== '').map((path) => familiarName(`${host}/${path}`));
-      sources.set(digest, [...new Set([...(sources.get(digest) ?? []), ...found])]);
-    }
-  }
 }

@@ -1,8 +1,9 @@
 import { isEngineError } from '../../../errors/kinds.ts';
 import type { Flock } from '../../../streams/lock-file.ts';
 import type { BoltBucket } from './bbolt.ts';
+import type { UnpackedLayer } from './blob-facts.ts';
 import type { ContainerdFiles } from './containerd-files.ts';
-import type { UnpackedLayer } from './metadata.ts';
+
 import { decodeUvarint, decodeVarint } from './varint.ts';
 
 /** Where a layer is unpacked, and what it takes there. */
