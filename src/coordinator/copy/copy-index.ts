@@ -7,6 +7,7 @@ import { decodeIndex } from '../../image/manifest.ts';
 import { formatOf } from '../../image/media-types.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import type { CopyJob } from '../jobs/copy.ts';
+import { refuseChange } from './equality.ts';
 import type { LayerCopier } from './layer-copier.ts';
 
 /** What an index becomes in the destination. */
@@ -39,14 +40,26 @@ export async function copiedIndex(
   const mayBeSparse = job.platforms === undefined && job.sink.putManifest === undefined;
   if (isSame && format === formatOf(mediaType) && (absent.length === 0 || mayBeSparse))
     return { index: { names, ref: null, raw, mediaType, digest }, warnings: [] };
+  // Who chose platforms asked for another index.
+  if (job.platforms === undefined) refuseOther(job, index, absent.length > 0 || format !== formatOf(mediaType));
   const targets = new Map<string, Target>(written);
   for (const line of lines) if (kept.has(line.digest)) targets.set(line.digest, targetOf(line));
   const edited = editIndex(index, targets, format);
   const lost = job.platforms === undefined && absent.length > 0;
   const warnings = lost
-    ? [`${index.ref}: ${absent.length} members of its index were left out: they are no images here`]
+    ? [`${index.ref}: ${absent.length} members of its index were left out: they are not in the destination`]
     : [];
   return { index: { names, ref: null, ...edited }, warnings };
+}
+
+/** Throws MANIFEST_NOT_PRESERVED or CHANGE_NOT_ALLOWED for an index that would be another one than it may be. */
+function refuseOther({ preserveDigests, allow }: CopyJob, { ref }: SourceIndex, isOther: boolean): void {
+  if (preserveDigests === true) {
+    const reason = isOther ? 'not all of its members are there, in its format' : 'its images have changed';
+    const message = `the index ${ref} cannot stay the same: ${reason}; it was not copied`;
+    throw engineError('MANIFEST_NOT_PRESERVED', message, { name: ref, reason });
+  }
+  if (allow !== undefined) refuseChange(ref, isOther ? 'manifest' : 'diffids', allow);
 }
 
 function targetOf({ mediaType, digest, size }: Target): Target {

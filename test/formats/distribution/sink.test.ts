@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CopyLab, copied, openCopyLab } from '../../support/copy-lab.ts';
-import { fixtureImage, fixtureLayer, FixtureLayout, named, writeDirectory } from '../../support/image-fixture.ts';
+import {
+  type FixtureDescriptor,
+  fixtureImage,
+  fixtureLayer,
+  FixtureLayout,
+  MEDIA,
+  named,
+  writeDirectory,
+} from '../../support/image-fixture.ts';
 import { ScriptedRegistry } from '../../support/scripted-registry.ts';
 
 const layer = fixtureLayer({ layer: 'layer' }, 'gzip');
@@ -19,18 +27,35 @@ afterEach(async () => {
 });
 
 /** An index of two images. */
-function indexed(): { source: string; digest: string } {
+function indexed(more: FixtureDescriptor[] = []): { source: string; digest: string } {
   const made = new FixtureLayout();
   const arm = fixtureImage([other], { config: { architecture: 'arm64' } });
   const index = made.index([
     { ...made.image(fixtureImage([layer])), platform: { os: 'linux', architecture: 'amd64' } },
     { ...made.image(arm), platform: { os: 'linux', architecture: 'arm64' } },
+    ...more,
   ]);
   made.list([named(index, 'multi:1')]);
   return { source: `oci:${writeDirectory(join(lab.dir, 'in'), made.files)}`, digest: index.digest };
 }
 
 const tagsPut = (): string[] => registry.requests('PUT', /manifests\/[^:]+$/).map(({ url }) => url.split('/').at(-1)!);
+
+describe('an index that cannot stay the same', () => {
+  const gone: FixtureDescriptor = { mediaType: MEDIA.manifest, digest: `sha256:${'0'.repeat(64)}`, size: 7 };
+
+  it('is not put where its digest is to be kept, nor where no change is allowed', async () => {
+    const { source } = indexed([gone]);
+    const to = `docker://${registry.host}/team/app:1`;
+    const preserved = await lab.copy([source], to, { preserveDigests: true });
+    expect(preserved.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'MANIFEST_NOT_PRESERVED']);
+    const allowed = await lab.copy([source], to, { allow: 'identical' });
+    expect(allowed.at(-1)!.error).toMatchObject({ code: 'CHANGE_NOT_ALLOWED' });
+    expect(registry.tags.size).toBe(0);
+    copied(await lab.copy([source], to, { allow: 'manifest' }));
+    expect(registry.tags.size).toBe(1);
+  });
+});
 
 describe('a tag', () => {
   it('is given to an index, and never to one of its images', async () => {
