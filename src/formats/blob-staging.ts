@@ -5,13 +5,19 @@ import { type Digest, digestHex, sha256Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { FormatContext } from './context.ts';
 
+interface Staged {
+  size: number;
+  /** Rejects when it could not be taken, or is not the blob that it should be. */
+  done: Promise<void>;
+}
+
 /** Blobs that wait, beside their destination, for everything to be there. */
 export class BlobStaging {
   readonly path: string;
   readonly #context: FormatContext;
   /** Whether a blob that stays where it is may be a second name of it instead of a copy. */
   readonly #mayLink: boolean;
-  readonly #blobs = new Map<Digest, { size: number; done: Promise<void> }>();
+  readonly #blobs = new Map<Digest, Staged>();
 
   /** The first of the directories above it that were made for it. */
   readonly #made: string | undefined;
@@ -29,8 +35,11 @@ export class BlobStaging {
     return new BlobStaging(await mkdtemp(join(parent, '.layermill-')), made, mayLink, context);
   }
 
-  has(digest: Digest): boolean {
-    return this.#blobs.has(digest);
+  /** Waits for one that is on its way: it may turn out to be another. */
+  async has(digest: Digest): Promise<boolean> {
+    for (let known = this.#blobs.get(digest); known !== undefined; known = this.#blobs.get(digest))
+      if (await this.#hasCome(digest, known)) return true;
+    return false;
   }
 
   /** A blob that is here; null when it is not. */
@@ -44,22 +53,17 @@ export class BlobStaging {
     for (const [digest, { size }] of this.#blobs) yield [digest, { path: this.#place(digest), size }];
   }
 
-  /** A blob that is there, or is on its way, is not taken again. */
+  /** A blob that is there, or comes from somebody else, is not taken again. */
   async put(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
-    const known = this.#blobs.get(digest);
-    if (known !== undefined) {
-      await known.done;
+    for (let known = this.#blobs.get(digest); known !== undefined; known = this.#blobs.get(digest)) {
+      if (!(await this.#hasCome(digest, known))) continue;
       if (move) await rm(blob.path, { force: true });
       return;
     }
     const done = this.#take(digest, blob, move);
-    this.#blobs.set(digest, { size: blob.size, done });
-    try {
-      await done;
-    } catch (error) {
-      this.#blobs.delete(digest);
-      throw error;
-    }
+    const own = { size: blob.size, done };
+    this.#blobs.set(digest, own);
+    if (!(await this.#hasCome(digest, own))) await done;
   }
 
   /** Stages a document; answers its digest. */
@@ -78,6 +82,17 @@ export class BlobStaging {
     if (this.#made === undefined) return;
     for (let dir = dirname(this.path); dir.startsWith(this.#made); dir = dirname(dir))
       if (!(await succeeds(rmdir(dir), ['ENOTEMPTY', 'EEXIST', 'ENOENT']))) return;
+  }
+
+  /** What did not come is forgotten, so that the next one who brings it is asked for it. */
+  async #hasCome(digest: Digest, blob: Staged): Promise<boolean> {
+    try {
+      await blob.done;
+      return true;
+    } catch {
+      if (this.#blobs.get(digest) === blob) this.#blobs.delete(digest);
+      return false;
+    }
   }
 
   async #verifyLink(blob: BlobRef, staged: string): Promise<void> {

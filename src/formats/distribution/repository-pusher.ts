@@ -28,7 +28,14 @@ export class RepositoryPusher {
   /** Asks once; takes a blob over from `origin` when that is another repository of this registry. */
   async hasBlob(digest: Digest, size: number, origin?: string): Promise<boolean> {
     const known = this.#blobs.get(digest);
-    if (known !== undefined) return known.then(() => true);
+    if (known !== undefined) {
+      // Who did not get it there has been told; others bring their own.
+      const came = await known.then(
+        () => true,
+        () => false,
+      );
+      if (came) return true;
+    }
     const { signal } = this.#context;
     const found = (await this.repository.blobSize(digest, signal)) === size || (await this.#mount(digest, origin));
     if (found) this.#blobs.set(digest, Promise.resolve());

@@ -123,7 +123,7 @@ async function belowPrefix(
     ...COMMON,
     location,
     workDir: staging.path,
-    hasBlob: (digest) => Promise.resolve(staging.has(digest)),
+    hasBlob: (digest) => staging.has(digest),
     putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
     putImage: async (image) => {
       const { names, inIndex, additional = [] } = image;

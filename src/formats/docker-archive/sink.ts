@@ -30,7 +30,7 @@ export async function openDockerArchiveSink(
     defaultCompression: 'none',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
+    hasBlob: (digest) => blobs.has(digest),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => {
       const { additional = [] } = image;

@@ -22,7 +22,7 @@ export async function openArchiveSink(
     defaultCompression: 'keep',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: (digest) => Promise.resolve(blobs.has(digest)),
+    hasBlob: (digest) => blobs.has(digest),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),

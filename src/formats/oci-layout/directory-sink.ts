@@ -35,7 +35,7 @@ export async function openDirectorySink(
     defaultCompression: 'keep',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: async (digest, size) => blobs.has(digest) || (await holdsFile(join(path, blobPath(digest)), size)),
+    hasBlob: async (digest, size) => (await blobs.has(digest)) || (await holdsFile(join(path, blobPath(digest)), size)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
