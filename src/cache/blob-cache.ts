@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, readFile, rm, utimes } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasCode, isEngineError } from '../errors/kinds.ts';
 import { errnoOf } from '../errors/system-error.ts';
@@ -23,7 +23,7 @@ export interface BlobCacheOptions {
 /**
  * What packing layers anew has taught, kept between runs: which DiffID a packed blob has (proven by unpacking it), and
  * what the tar of a DiffID becomes by a profile. The blobs are in `blobs/sha256`, the two notes in `diff-ids` and
- * `results`. Several processes may use one directory.
+ * `results`; `used` says when a blob was last of use. Several processes may use one directory.
  */
 export class BlobCache {
   readonly #options: BlobCacheOptions;
@@ -67,8 +67,7 @@ export class BlobCache {
     const path = this.#blobPath(digest);
     try {
       await this.#options.pool.run('blob.copy', { blob: { path, size, digest }, to }, { signal });
-      const now = new Date();
-      await utimes(path, now, now);
+      await this.#noteUse(digest).catch(() => {});
       return true;
     } catch (error) {
       if (isEngineError(error) && error.kind === 'Cancelled') throw error;
@@ -82,7 +81,17 @@ export class BlobCache {
   /** Removes what was used longest ago until the rest fits. */
   async close(): Promise<void> {
     if (!this.#grown) return;
-    await this.#keep(() => evict(join(this.#options.dir, 'blobs', 'sha256'), this.#options.maxBytes));
+    const { dir, maxBytes } = this.#options;
+    await this.#keep(() => evict(join(dir, 'blobs', 'sha256'), join(dir, 'used'), maxBytes));
+  }
+
+  /** Not by the time of the blob: destinations have the same file, and who reads it there sees that it changed. */
+  async #noteUse(digest: Digest): Promise<void> {
+    const path = join(this.#options.dir, 'used', digestHex(digest));
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, '', { mode: 0o600 });
+    const now = new Date();
+    await utimes(path, now, now);
   }
 
   async #take(file: string, to: string): Promise<void> {

@@ -183,6 +183,18 @@ describe('the cache of packed layers', () => {
     expect(lab.ran).toContain('blob.copy');
   });
 
+  it('changes nothing of the files that destinations share with it', async () => {
+    const source = archive('a.tar', [bare]);
+    await lab.copy([source], out(), { compression: 'zstd', cache: lab.cache() });
+    const blobs = join(lab.dir, 'out/blobs/sha256');
+    const stateOf = (): bigint[] =>
+      readdirSync(blobs).map((name) => statSync(join(blobs, name), { bigint: true }).mtimeNs);
+    const before = stateOf();
+    await lab.copy([source], out('two'), { compression: 'zstd', cache: lab.cache() });
+    expect(lab.ran.filter((name) => name === 'layer.archive')).toHaveLength(1);
+    expect(stateOf()).toEqual(before);
+  });
+
   it('drops a blob that was damaged, and makes it again', async () => {
     const source = archive('a.tar', [bare]);
     const [first] = copied(await lab.copy([source], out(), { compression: 'gzip', cache: lab.cache() }));
