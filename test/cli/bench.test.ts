@@ -25,6 +25,7 @@ describe('bench', () => {
       ['diff', null],
       ...['none', 'zstd:3'].map((packing) => ['layer', packing]),
       ...['none', 'zstd:3'].map((packing) => ['export', packing]),
+      ...['none', 'zstd:3'].map((packing) => ['copy', packing]),
     ]);
     for (const { work, entrants } of report.cases) {
       expect(Math.min(work.bytes, work.entries, work.images)).toBeGreaterThan(0);
@@ -103,7 +104,7 @@ describe('bench', () => {
   });
 
   it.each([
-    [['--scenario', 'copy'], '--scenario'],
+    [['--scenario', 'verify'], '--scenario'],
     [['--threads', '0'], '--threads'],
     [['--size', 'much'], '--size'],
     [['--rounds', '0'], '--rounds'],
