@@ -130,6 +130,11 @@ describe.skipIf(absent.length > 0)("copies with Docker's registry", () => {
       expect(JSON.parse(skopeo('inspect', '--tls-verify=false', at(name)))).toHaveProperty('Digest');
   });
 
+  it('give a tag to one image of a run, and say so of the other', async () => {
+    const results = await lab.copy([`${layout('in')}:one:1`, join(lab.dir, 'plain.tar')], at('taken:1'));
+    expect(results).toMatchObject([{ error: null }, { error: { code: 'INVALID_ARGUMENT' } }]);
+  });
+
   it('read what skopeo pushed', async () => {
     skopeo('copy', '-q', '--dest-tls-verify=false', `${layout('in')}:one:1`, at('by-skopeo:1'));
     const [pulled] = copied(await lab.copy([at('by-skopeo:1')], layout('by-skopeo'), { preserveDigests: true }));

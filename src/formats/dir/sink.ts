@@ -35,7 +35,7 @@ export async function openDirSink(
     keepsManifests: true,
     workDir: blobs.path,
     hasBlob: async (digest, size) => {
-      if (blobs.has(digest)) return true;
+      if (await blobs.has(digest)) return true;
       const isThere = await holdsFile(join(path, blobName(digest)), size);
       if (isThere) kept.add(blobName(digest));
       return isThere;

@@ -1,5 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { Document } from '../../image/edit-manifest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
@@ -59,6 +60,7 @@ export class RepositoryPusher {
   async putImage(image: SinkImage, tags: readonly string[], check: (digest: Digest) => void): Promise<WrittenImage> {
     const manifest = manifestOf(image, this.#format);
     check(manifest.digest);
+    this.#refuseTaken(tags, manifest.digest);
     await this.#putBytes(image.configDigest, image.config);
     await this.putManifest(manifest);
     this.#tag(tags, manifest);
@@ -67,6 +69,7 @@ export class RepositoryPusher {
 
   async putIndex(index: SinkIndex, tags: readonly string[], check: (digest: Digest) => void): Promise<void> {
     check(index.digest);
+    this.#refuseTaken(tags, index.digest);
     await this.putManifest(index);
     this.#tag(tags, index);
   }
@@ -95,6 +98,15 @@ export class RepositoryPusher {
       const now = await this.repository.headManifest(tag, signal);
       if (now?.digest !== digest) await this.repository.putManifest(tag, raw, mediaType, signal);
     }
+  }
+
+  /** One tag is one image's: of two in a run the later one would silently win. */
+  #refuseTaken(tags: readonly string[], digest: Digest): void {
+    const taken = this.#tags.find(([tag, document]) => tags.includes(tag) && document.digest !== digest);
+    if (taken === undefined) return;
+    const { host, name } = this.repository;
+    const message = `${host}/${name}:${taken[0]} is another image of this run already; write docker://HOST/PATH/ and each keeps its own name`;
+    throw engineError('INVALID_ARGUMENT', message, { argument: `docker://${host}/${name}:${taken[0]}` });
   }
 
   #tag(tags: readonly string[], { raw, mediaType, digest }: Document): void {
