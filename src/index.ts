@@ -2,6 +2,7 @@
 export type { LayerMount } from './archive/layer-mount.ts';
 export type { LayerLimits } from './archive/limits.ts';
 export { setupInitLayer } from './archive/init-layer.ts';
+export { BlobCache, type BlobCacheOptions } from './cache/blob-cache.ts';
 export type { Compression, CompressionProfile, OutputCompression, PackingName } from './compression/codec.ts';
 export { profileFor } from './compression/codecs.ts';
 export { loadSettings } from './config/load.ts';
@@ -11,7 +12,14 @@ export type { Job, JobResults, JobType } from './coordinator/job-list.ts';
 export type { JobEvent, JobHandle, JobProgress, SubmitOptions } from './coordinator/job.ts';
 export type { Driver, DriverContext, StagedLayer } from './drivers/driver.ts';
 export { openDriver } from './drivers/registry.ts';
-export { type Engine, type EngineOptions, openEngine } from './engine.ts';
+export {
+  type Engine,
+  type EngineOptions,
+  openEngine,
+  openPipeline,
+  type Pipeline,
+  type PipelineOptions,
+} from './engine.ts';
 export type { ErrorCode, ErrorDetails, ErrorKind } from './errors/codes.ts';
 export { EngineError } from './errors/engine-error.ts';
 export {
@@ -29,6 +37,7 @@ export {
   ResourceError,
 } from './errors/kinds.ts';
 export type { FormatContext } from './formats/context.ts';
+export type { RegistryOptions } from './formats/distribution/registry.ts';
 export { openSink, openSource } from './formats/transports.ts';
 export type { CreateOptions } from './graph/create.ts';
 export { Graph, type GraphOptions } from './standalone-graph.ts';

@@ -57,6 +57,7 @@ describe('the API of the graph package', () => {
 test('what the package exports changes on purpose only', () => {
   expect(Object.keys(layermill).sort()).toEqual([
     'ArchiveError',
+    'BlobCache',
     'CancelledError',
     'ConflictError',
     'DEFAULT_TAG',
@@ -79,6 +80,7 @@ test('what the package exports changes on purpose only', () => {
     'loadSettings',
     'openDriver',
     'openEngine',
+    'openPipeline',
     'openSink',
     'openSource',
     'openSystem',

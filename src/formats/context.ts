@@ -4,7 +4,7 @@ import type { DocumentLimits } from '../image/document-limits.ts';
 import type { Platform } from '../image/image-source.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
-import type { Registries } from './distribution/registry.ts';
+import type { Registries, RegistryOptions } from './distribution/registry.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
 /** What every source and sink is opened with. */
@@ -24,6 +24,8 @@ export interface FormatContext {
   referrers?: boolean | undefined;
   /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
   registries?: Registries | undefined;
+  /** How they are spoken to, when one is opened. */
+  registry?: RegistryOptions | undefined;
   /** Where `-` is read from and written to; the process's own by default. */
   stdin?: Readable | undefined;
   stdout?: (Writable & { isTTY?: boolean | undefined }) | undefined;

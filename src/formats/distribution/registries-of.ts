@@ -10,7 +10,7 @@ export function registriesOf(
 ): { registries: Registries; close: () => Promise<void> } {
   const { registries } = context;
   if (registries !== undefined) return { registries, close: () => Promise.resolve() };
-  const own = registriesFor(context, side, {});
+  const own = registriesFor(context, side, context.registry ?? {});
   return { registries: own, close: () => own.close() };
 }
 
