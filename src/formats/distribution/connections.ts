@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { engineError } from '../../errors/kinds.ts';
 import type { Endpoint } from './access-types.ts';
@@ -37,7 +38,9 @@ export class Connections {
 }
 
 function openAgent(proxy: string | null, { insecure, tls }: Trust): Dispatcher {
-  const connect = { ...tls, rejectUnauthorized: !insecure, timeout: CONNECT_MS };
+  // Node takes `ca` for all there are; a registry's own come on top of those that the machine trusts.
+  const ca = tls.ca === undefined ? {} : { ca: [...rootCertificates, ...tls.ca] };
+  const connect = { ...tls, ...ca, rejectUnauthorized: !insecure, timeout: CONNECT_MS };
   if (proxy === null) return new Agent({ connect });
   return new ProxyAgent({ uri: proxy, requestTls: connect, proxyTunnel: false });
 }

@@ -7,7 +7,7 @@ import { KeptFor } from './kept-for.ts';
 import { authFiles, type Places, setting } from './places.ts';
 
 /** Long enough for a burst of requests; tokens of cloud registries are renewed by whoever wrote the file. */
-const KEPT_MS = 60_000;
+const KEPT_MS = 5_000;
 
 /** Looks credentials up in the files of the search order, or in one file and no other, and with the helpers they name. */
 export class CredentialFiles {

@@ -117,7 +117,8 @@ export class RemoteRepository implements Repository {
   async #pull<Value>(byDigest: boolean, ask: (endpoint: Endpoint) => Promise<Value | null>): Promise<Value | null> {
     for (const endpoint of this.#endpoints) {
       if (endpoint === this.#own) break;
-      if ((endpoint.pullsByDigestOnly === true && !byDigest) || this.#shared.dead.has(endpoint.origin)) continue;
+      const refused = byDigest ? endpoint.pullsByTagOnly : endpoint.pullsByDigestOnly;
+      if (refused === true || this.#shared.dead.has(endpoint.origin)) continue;
       try {
         const found = await ask(endpoint);
         if (found !== null) return found;
