@@ -208,4 +208,21 @@ describe('mirrors', () => {
     expect(await both.repository.blobSize(digest)).toBe(RAW.length);
     expect(mirror.requests('HEAD')).toEqual([]);
   });
+
+  it.each([
+    ['pullsByTagOnly', ['v1']],
+    ['pullsByDigestOnly', [DIGEST]],
+  ] as const)('with %s are asked for nothing else', async (only, asked) => {
+    await open();
+    await using mirror = await ScriptedRegistry.open();
+    const own = { host: lab.registry.host, insecure: false, tls: {} };
+    const registry = { ...own, origin: lab.registry.origin, name: 'team/app', mirror: false };
+    const near = { ...own, host: mirror.host, origin: mirror.origin, name: 'cache/app', mirror: true, [only]: true };
+    await using both = await openRegistryLab({
+      client: { access: { ...accessTo(registry, null), endpoints: async () => [near, registry] } },
+    });
+    await both.repository.manifest('v1');
+    await both.repository.manifest(DIGEST);
+    expect(mirror.seen.map(({ url }) => url)).toEqual(asked.map((reference) => `/v2/cache/app/manifests/${reference}`));
+  });
 });
