@@ -59,6 +59,7 @@ export interface ErrorDetails {
   DIFF_ID_MISMATCH: { expected: string; actual: string; layer?: number };
   SIZE_MISMATCH: { what: string; expected: number; actual: number };
   MANIFEST_NOT_PRESERVED: { name: string; reason: string };
+  INDEX_INCOMPLETE: { digest: string; platforms: string[] };
   CHANGE_NOT_ALLOWED: { name: string; change: string; allowed: string };
   RESULTS_DIFFER: { what: string; expected: string; actual: string };
   LAYER_FILE_DAMAGED: { entry: string };
@@ -166,6 +167,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DIFF_ID_MISMATCH: 'Integrity',
   SIZE_MISMATCH: 'Integrity',
   MANIFEST_NOT_PRESERVED: 'Integrity',
+  INDEX_INCOMPLETE: 'Integrity',
   CHANGE_NOT_ALLOWED: 'Integrity',
   RESULTS_DIFFER: 'Integrity',
   LAYER_FILE_DAMAGED: 'Integrity',

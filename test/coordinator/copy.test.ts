@@ -315,6 +315,19 @@ describe('an index', () => {
     expect(items.at(-1)).toMatchObject({ kind: 'index', digest: index.digest, names: ['multi:1'] });
   });
 
+  it('of which an image fails is not copied without it', async () => {
+    const { source } = indexed();
+    writeFileSync(join(lab.dir, 'multi/blobs/sha256', digestHex(zstd.digest)), Buffer.alloc(zstd.stored.length));
+    const results = await lab.copy([source], out());
+    expect(results.map(({ error }) => error?.code ?? 'copied')).toEqual([
+      'copied',
+      'DIGEST_MISMATCH',
+      'INDEX_INCOMPLETE',
+    ]);
+    const { items } = await readAll(out(), lab.formats.context);
+    expect(items.map(({ kind }) => kind)).toEqual(['modern']);
+  });
+
   it('lists what its images have become', async () => {
     const { source } = indexed();
     const results = copied(await lab.copy([source], out(), { compression: 'zstd' }));

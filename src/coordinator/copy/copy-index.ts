@@ -30,6 +30,9 @@ export async function copiedIndex(
   const lines = decodeIndex(raw, mediaType);
   const images = index.members.filter(({ configDigest }) => configDigest !== null);
   if (!images.some((member) => written.has(member.digest))) throw nothingLeft(job, index);
+  const failed = images.filter((member) => !written.has(member.digest));
+  // Whoever asks for a platform by the name must not find that it has quietly gone.
+  if (failed.length > 0) throw incomplete(index, failed);
   const format = job.format ?? formatOf(mediaType);
   const isSame = images.every((member) => written.get(member.digest)?.digest === member.digest);
   // Statements about images are about their manifests, so they go with those that have not changed.
@@ -77,6 +80,14 @@ async function copyAttachments({ sink }: CopyJob, copier: LayerCopier, index: So
     else manifests.push({ raw: await copier.readBlob(attachment), mediaType, digest });
   }
   for (const manifest of manifests) await sink.putManifest?.(manifest);
+}
+
+function incomplete({ ref, digest }: SourceIndex, failed: SourceIndex['members']): Error {
+  const platforms = failed.map((member) =>
+    member.platform === null ? member.digest : formatPlatform(member.platform),
+  );
+  const message = `the index ${ref} was not copied, because its images for ${platforms.join(', ')} were not`;
+  return engineError('INDEX_INCOMPLETE', message, { digest, platforms });
 }
 
 function nothingLeft({ platforms }: CopyJob, { ref }: SourceIndex): Error {
