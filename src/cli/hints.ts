@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors/codes.ts';
 /** How a person at the command line goes on, for errors whose message alone leaves that open. */
 const HINTS: { readonly [Code in ErrorCode]?: string } = {
   NOT_AN_IMAGE:
-    'layermill reads docker-archive, oci, oci-archive and dir sources; a bare tar or directory goes to `layermill create`',
+    'layermill reads docker-archive, oci, oci-archive, dir, docker://, docker-root and containers-root sources; a bare tar or directory goes to `layermill create`',
   NOT_A_STORE: 'choose another directory with --root, or take this one over with --adopt',
   STORE_READ_ONLY: 'layermill did not make this directory; --adopt takes it over, or choose another one with --root',
   STORE_IN_USE: 'it belongs to another program; choose another directory with --root',

@@ -183,9 +183,20 @@ function readOnly(transport: string): Transport['sink'] {
   };
 }
 
+/** What people of this field type, and what there is in its place. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ['containers-storage', 'containers-root:PATH reads the directory of podman, buildah and CRI-O'],
+  ['docker-daemon', 'docker-root:PATH reads the data directory of a Docker, and `docker save` gives a docker-archive:'],
+  ['ocidir', 'it is called oci: here'],
+]);
+
 function unknownTransport(text: string): Error {
-  const known = [...TRANSPORTS.keys()].map((name) => `${name}:`).join(', ');
-  return engineError('INVALID_ARGUMENT', `${quoted(text)} names no transport; known ones are ${known}`, {
-    argument: text,
-  });
+  const name = text.slice(0, Math.max(text.indexOf(':'), 0));
+  const known = [...TRANSPORTS.keys()].map((transport) => `${transport}:`).join(', ');
+  const instead = INSTEAD.get(name);
+  const message =
+    instead === undefined
+      ? `${quoted(text)} names no transport; known ones are ${known}`
+      : `${name}: is not supported; ${instead}`;
+  return engineError('INVALID_ARGUMENT', message, { argument: text });
 }

@@ -106,6 +106,12 @@ describe('a bare path', () => {
     await expect(readAll(join(lab.dir, 'missing'), lab.context)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('that names what other tools have is answered with what there is here', async () => {
+    const refused = openSink('containers-storage:x', lab.context);
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(refused).rejects.toThrow('containers-root:PATH');
+  });
+
   it.each(['elsewhere://busybox', 'nothing:x'])('that names a transport nobody knows is refused: %s', async (text) => {
     await expect(openSource(text, lab.context)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(openSink(text, lab.context)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
