@@ -6,6 +6,7 @@ import type { SourceIndex } from '../../image/image-source.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import { formatOf } from '../../image/media-types.ts';
 import { formatPlatform } from '../../image/platform.ts';
+import { bringAttachments } from '../attachments.ts';
 import type { CopyJob } from '../jobs/copy.ts';
 import { refuseChange } from './equality.ts';
 import type { LayerCopier } from './layer-copier.ts';
@@ -36,7 +37,15 @@ export async function copiedIndex(
   const format = job.format ?? formatOf(mediaType);
   const isSame = images.every((member) => written.get(member.digest)?.digest === member.digest);
   // Statements about images are about their manifests, so they go with those that have not changed.
-  if (isSame) await copyAttachments(job, copier, index);
+  if (isSame)
+    await bringAttachments(job.sink, {
+      raw,
+      mediaType,
+      blobs: index.attachments,
+      digestOf: (blob) => blob.digest!,
+      copy: (blob) => copier.copyBlob(blob),
+      read: (blob) => copier.readBlob(blob),
+    });
   const kept = isSame ? new Set(index.attachments.map((attachment) => attachment.digest)) : new Set();
   const absent = lines.filter((line) => !written.has(line.digest) && !kept.has(line.digest));
   // A layout may list what it has not; a registry refuses that, and who chose platforms wants an index of those.
@@ -67,19 +76,6 @@ function refuseOther({ preserveDigests, allow }: CopyJob, { ref }: SourceIndex, 
 
 function targetOf({ mediaType, digest, size }: Target): Target {
   return { mediaType, digest, size };
-}
-
-/** What members that are no images are made of comes before them: registries take no manifest of what they have not. */
-async function copyAttachments({ sink }: CopyJob, copier: LayerCopier, index: SourceIndex): Promise<void> {
-  const types = new Map(decodeIndex(index.raw, index.mediaType).map(({ digest, mediaType }) => [digest, mediaType]));
-  const manifests: { raw: Buffer; mediaType: string; digest: Digest }[] = [];
-  for (const attachment of index.attachments) {
-    const digest = attachment.digest!;
-    const mediaType = types.get(digest);
-    if (mediaType === undefined || sink.putManifest === undefined) await copier.copyBlob(attachment);
-    else manifests.push({ raw: await copier.readBlob(attachment), mediaType, digest });
-  }
-  for (const manifest of manifests) await sink.putManifest?.(manifest);
 }
 
 function incomplete({ ref, digest }: SourceIndex, failed: SourceIndex['members']): Error {

@@ -8,8 +8,8 @@ import type { KeptIndex } from '../../graph/indexes.ts';
 import type { KeptBlob } from '../../graph/image.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
-import { decodeIndex } from '../../image/manifest.ts';
 import { ociLayerType } from '../../image/media-types.ts';
+import { bringAttachments } from '../attachments.ts';
 import type { JobRun, StoreTools } from '../job-context.ts';
 import type { ExportableImage } from './export-image.ts';
 
@@ -47,21 +47,17 @@ export class LayerWriter {
     return Promise.all(image.layers.map((layer) => this.#once(layer, keepManifest)));
   }
 
-  /** What an index lists beside images: manifests as such where that makes a difference, after what they are made of. */
-  async putAttachments(index: KeptIndex, raw: Buffer): Promise<void> {
-    const types = new Map(decodeIndex(raw, index.mediaType).map(({ digest, mediaType }) => [digest, mediaType]));
-    const { putManifest } = this.#sink;
-    const manifests: Parameters<NonNullable<ImageSink['putManifest']>>[0][] = [];
-    for (const attachment of index.attachments) {
-      const { digest, size } = attachment;
-      const mediaType = types.get(digest);
-      if (mediaType === undefined || putManifest === undefined) await this.putKept(attachment);
-      else {
-        const blob = this.#tools.graph.blobs.ref(digest, size);
-        manifests.push({ raw: await readDocument(blob, 'a member of an index'), mediaType, digest });
-      }
-    }
-    for (const manifest of manifests) await putManifest?.call(this.#sink, manifest);
+  /** Brings what an index lists beside images. */
+  putAttachments({ attachments, mediaType }: KeptIndex, raw: Buffer): Promise<void> {
+    const { blobs } = this.#tools.graph;
+    return bringAttachments(this.#sink, {
+      raw,
+      mediaType,
+      blobs: attachments,
+      digestOf: ({ digest }) => digest,
+      copy: (kept) => this.putKept(kept),
+      read: ({ digest, size }) => readDocument(blobs.ref(digest, size), 'a member of an index'),
+    });
   }
 
   /** Copies a blob that the store keeps, checked on the way. */
