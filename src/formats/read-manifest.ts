@@ -8,6 +8,7 @@ import { quoted } from '../image/strict-json.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { FoundBlob, ImageContent, NamedDescriptor } from './content.ts';
 import type { FormatContext } from './context.ts';
+import { modernImage } from '../image/modern-image.ts';
 
 /** A manifest that is no image: a signature, a statement about an image, or anything else that is stored like one. */
 export interface Artifact {
@@ -48,17 +49,13 @@ export async function readManifest(
     const layer = manifest.layers[index]!;
     layers.push({ diffId, blob: await locateLayer(content, layer), mediaType: layer.mediaType });
   }
-  return {
-    kind: 'modern',
+  return modernImage(config, {
     ref,
     names,
-    config: config.raw,
-    configDigest: config.digest,
-    platform: config.platform,
     layers,
     manifest: { raw, mediaType, digest },
     warnings: config.warnings,
-  };
+  });
 }
 
 function isArtifact({ config, layers }: Manifest): boolean {

@@ -6,6 +6,7 @@ import type { LegacyImage, LegacyLayer, ModernImage, SourceLayer } from '../../i
 import { modernOfLegacy } from '../../image/modern-of-legacy.ts';
 import { isPending } from '../../image/pending-blob.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
+import { modernImage } from '../../image/modern-image.ts';
 
 /** A v1 image in the form of today, and the files that hold its layers until somebody has taken them. */
 export interface Converted extends AsyncDisposable {
@@ -51,17 +52,13 @@ export class LegacyConverter {
       );
       const config = decodeConfig(raw);
       const { ref, names, warnings } = legacy;
-      const image: ModernImage = {
-        kind: 'modern',
+      const image: ModernImage = modernImage(config, {
         ref,
         names,
-        config: config.raw,
-        configDigest: config.digest,
-        platform: config.platform,
         layers,
         manifest: null,
         warnings,
-      };
+      });
       return { image, [Symbol.asyncDispose]: dispose };
     } catch (error) {
       await dispose();

@@ -8,6 +8,7 @@ import type { PendingBlob } from '../../image/pending-blob.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import type { StoreTools } from '../job-context.ts';
 import { describeForExport, type ExportableImage } from '../jobs/export-image.ts';
+import { modernImage } from '../../image/modern-image.ts';
 
 type Store = Pick<StoreTools, 'graph' | 'tags'>;
 
@@ -75,17 +76,13 @@ async function imageOf(
   const image = await describeForExport(graph, id);
   if (image.newConfig) return legacyImage(graph, image, ref, names);
   const config = decodeConfig(image.config);
-  return {
-    kind: 'modern',
+  return modernImage(config, {
     ref,
     names,
-    config: config.raw,
-    configDigest: config.digest,
-    platform: config.platform,
     layers: image.layers.map((layer) => layerOf(graph, layer, image.manifest.manifest !== null)),
     manifest: image.manifest.manifest,
     warnings: [],
-  };
+  });
 }
 
 function layerOf(graph: Store['graph'], layer: ExportableImage['layers'][number], hasManifest: boolean): SourceLayer {

@@ -10,6 +10,7 @@ import type { FormatContext } from '../context.ts';
 import type { Spool } from '../spool.ts';
 import { signedPayload } from './payload-digest.ts';
 import type { Repository } from './registry.ts';
+import { modernImage } from '../../image/modern-image.ts';
 
 /**
  * Makes of a manifest of schema 1 the image that Docker makes of it when it pulls it. There is no config in such a manifest
@@ -38,17 +39,13 @@ export async function readSchema1(
   }
   const diffIds = layers.map((layer) => layer?.diffId ?? null);
   const config = decodeConfig(modernOfLegacy(chain, diffIds, null, true).raw, context.documents);
-  return {
-    kind: 'modern',
+  return modernImage(config, {
     ref: entry.ref,
     names: entry.names,
-    config: config.raw,
-    configDigest: config.digest,
-    platform: config.platform,
     layers: layers.filter((layer) => layer !== null),
     manifest: null,
     warnings: ['its manifest is of schema 1, and was converted; push it anew, for registries give such ones up'],
-  };
+  });
 }
 
 async function fetchLayer(

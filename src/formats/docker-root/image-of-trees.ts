@@ -6,6 +6,7 @@ import type { ImageConfig } from '../../image/image-config.ts';
 import type { ModernImage } from '../../image/image-source.ts';
 import type { FormatContext } from '../context.ts';
 import { pendingLayer } from './pending-layer.ts';
+import { modernImage } from '../../image/modern-image.ts';
 
 /** A layer in the files of a data directory, and how its tar is to be had. */
 export interface LayerOfTree {
@@ -25,12 +26,8 @@ export async function imageOfTrees(
   context: FormatContext,
 ): Promise<ModernImage> {
   const { config, layers, warnings } = await withRebuilt(given, found, context);
-  return {
-    kind: 'modern',
+  return modernImage(config, {
     ...called,
-    config: config.raw,
-    configDigest: config.digest,
-    platform: config.platform,
     layers: layers.map((layer) => ({
       diffId: layer.diffId,
       blob: pendingLayer({ ...layer, about: layer.size ?? 0 }, context),
@@ -38,7 +35,7 @@ export async function imageOfTrees(
     })),
     manifest: null,
     warnings: [...config.warnings, ...warnings],
-  };
+  });
 }
 
 /** What can only be rebuilt has another DiffID, and the image another config: said, because its id changes. */
