@@ -13,20 +13,20 @@ import type { ImageConfig } from '../../image/image-config.ts';
 import { verifyBlob } from '../../image/manifest.ts';
 import type { FormatContext } from '../context.ts';
 import type { LayerOfTree } from '../docker-root/image-of-trees.ts';
-import type { V1Driver } from '../docker-root/v1/drivers/v1-driver.ts';
-import type { RootFiles } from '../docker-root/v1/root-files.ts';
+import type { RootDriver } from '../docker-root/drivers/root-driver.ts';
+import type { RootFiles } from '../docker-root/root-files.ts';
 import { memberInvalid } from '../members.ts';
 
 const LIST_LIMITS = { bytes: 64 * 1024 * 1024, depth: 32, layers: 0, nesting: 0 };
 
 /** What one driver keeps below a directory of containers/storage: `<driver>-images`, `<driver>-layers`, `<driver>`. */
 export class Storage {
-  readonly driver: V1Driver;
+  readonly driver: RootDriver;
   readonly files: RootFiles;
   readonly #context: FormatContext;
   #layers: Map<string, StorageLayer> | null = null;
 
-  constructor(files: RootFiles, driver: V1Driver, context: FormatContext) {
+  constructor(files: RootFiles, driver: RootDriver, context: FormatContext) {
     this.files = files;
     this.driver = driver;
     this.#context = context;

@@ -7,7 +7,7 @@ import type { ImageContent } from '../../content.ts';
 import type { FormatContext } from '../../context.ts';
 import { readDocument } from '../../read-document.ts';
 import { checkLength } from '../../read-manifest.ts';
-import { RootFiles } from '../v1/root-files.ts';
+import { RootFiles } from '../root-files.ts';
 import { type BoltSnapshot, readBolt } from './bolt-file.ts';
 
 /** Containerd's own data directory, or that of a Docker daemon which starts containerd itself. */

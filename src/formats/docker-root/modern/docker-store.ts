@@ -1,6 +1,6 @@
 import type { FormatContext } from '../../context.ts';
-import type { V1Driver } from '../v1/drivers/v1-driver.ts';
-import { RootFiles } from '../v1/root-files.ts';
+import type { RootDriver } from '../drivers/root-driver.ts';
+import { RootFiles } from '../root-files.ts';
 import { chooseImages, type WantedImage } from './choose-images.ts';
 import { graphDriver } from './drivers.ts';
 import { ImageStore } from './image-store.ts';
@@ -9,7 +9,7 @@ import { LayerStore } from './layer-store.ts';
 /** One `image/<driver>` of a data directory. */
 export interface DockerStore {
   files: RootFiles;
-  driver: V1Driver;
+  driver: RootDriver;
   images: ImageStore;
   layers: LayerStore;
   /** What was found odd in it. */

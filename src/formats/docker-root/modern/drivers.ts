@@ -1,13 +1,13 @@
 import { engineError } from '../../../errors/kinds.ts';
-import { aufsDriver } from '../v1/drivers/aufs.ts';
-import { deviceMapperDriver, zfsDriver } from '../v1/drivers/mounted.ts';
-import { overlayDriver } from '../v1/drivers/overlay.ts';
-import { fuseOverlayDriver, overlay2Driver } from '../v1/drivers/overlay2.ts';
-import { btrfsDriver, vfsDriver } from '../v1/drivers/tree-driver.ts';
-import type { V1Driver } from '../v1/drivers/v1-driver.ts';
-import type { RootFiles } from '../v1/root-files.ts';
+import { aufsDriver } from '../drivers/aufs.ts';
+import { deviceMapperDriver, zfsDriver } from '../drivers/mounted.ts';
+import { overlayDriver } from '../drivers/overlay.ts';
+import { fuseOverlayDriver, overlay2Driver } from '../drivers/overlay2.ts';
+import { btrfsDriver, vfsDriver } from '../drivers/tree-driver.ts';
+import type { RootDriver } from '../drivers/root-driver.ts';
+import type { RootFiles } from '../root-files.ts';
 
-const DRIVERS: ReadonlyMap<string, (files: RootFiles) => V1Driver> = new Map([
+const DRIVERS: ReadonlyMap<string, (files: RootFiles) => RootDriver> = new Map([
   ['overlay2', overlay2Driver],
   ['fuse-overlayfs', fuseOverlayDriver],
   ['overlay', overlayDriver],
@@ -19,7 +19,7 @@ const DRIVERS: ReadonlyMap<string, (files: RootFiles) => V1Driver> = new Map([
 ]);
 
 /** The driver that a directory below `image` is named after. Throws DRIVER_UNKNOWN. */
-export function graphDriver(name: string, files: RootFiles): V1Driver {
+export function graphDriver(name: string, files: RootFiles): RootDriver {
   const open = DRIVERS.get(name);
   if (open !== undefined) return open(files);
   const known = [...DRIVERS.keys()];

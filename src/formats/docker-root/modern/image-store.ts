@@ -8,7 +8,7 @@ import { quoted } from '../../../image/strict-json.ts';
 import { decodeRepositories } from '../../../image/v1-compat.ts';
 import { memberInvalid } from '../../members.ts';
 import { taggedName } from '../../names.ts';
-import type { RootFiles } from '../v1/root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** What an image is called: `repository:tag`, and `repository@sha256:…` in registries. */
 export interface ImageNames {

@@ -3,7 +3,7 @@ import type { EngineError } from '../../../errors/engine-error.ts';
 import { engineError } from '../../../errors/kinds.ts';
 import { type Digest, digestHex, isDigest } from '../../../identity/digest.ts';
 import { decodeRegistryDigests, type RegistryDigest } from '../../../image/engine-documents.ts';
-import type { RootFiles } from '../v1/root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** A layer of `layerdb`: where its driver has it, and what was kept of its tar. */
 export interface StoredLayer {

@@ -1,6 +1,6 @@
 import { chainIds, type Digest } from '../../../identity/digest.ts';
 import type { LayerOfTree } from '../image-of-trees.ts';
-import type { V1Driver } from '../v1/drivers/v1-driver.ts';
+import type { RootDriver } from '../drivers/root-driver.ts';
 import type { LayerStore, StoredLayer } from './layer-store.ts';
 
 /** A layer of an image, read from where its driver has it. */
@@ -11,7 +11,7 @@ interface ReadableLayer extends LayerOfTree {
 /** The layers of an image, base first. Throws CHAIN_INVALID, LAYER_NOT_FOUND or LAYER_NOT_MOUNTED. */
 export async function layersOfImage(
   store: LayerStore,
-  driver: V1Driver,
+  driver: RootDriver,
   diffIds: readonly Digest[],
 ): Promise<ReadableLayer[]> {
   const layers: ReadableLayer[] = [];
@@ -22,7 +22,7 @@ export async function layersOfImage(
   return layers;
 }
 
-async function readable(driver: V1Driver, stored: StoredLayer, parent: string | null): Promise<ReadableLayer> {
+async function readable(driver: RootDriver, stored: StoredLayer, parent: string | null): Promise<ReadableLayer> {
   const { split, cacheId } = stored;
   if (split === null) return { ...stored, source: await driver.changes(cacheId, parent), exact: false };
   return { ...stored, source: { from: 'tar-split', split, trees: [await driver.directory(cacheId)] }, exact: true };

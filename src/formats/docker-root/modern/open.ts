@@ -4,7 +4,7 @@ import type { FormatContext } from '../../context.ts';
 import { nothingSelected } from '../../selection.ts';
 import { imageOfTrees } from '../image-of-trees.ts';
 import type { RootListing, RootSource } from '../root-listing.ts';
-import { RootFiles } from '../v1/root-files.ts';
+import { RootFiles } from '../root-files.ts';
 import { type DockerStore, openStore, wantedImages } from './docker-store.ts';
 import { listStore } from './listing.ts';
 import { layersOfImage } from './layers-of-image.ts';

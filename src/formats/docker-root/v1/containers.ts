@@ -5,7 +5,7 @@ import type { DocumentLimits } from '../../../image/document-limits.ts';
 import { quoted } from '../../../image/strict-json.ts';
 import { decodeV1Container, type V1Container } from '../../../image/v1-container.ts';
 import { brokenImage } from '../../broken.ts';
-import type { RootFiles } from './root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** The containers of a data directory, and what is wrong with those whose configuration cannot be used. */
 export async function readContainers(

@@ -5,7 +5,7 @@ import { withLinks } from '../../../image/v1-json.ts';
 import { decodeStoredV1 } from '../../../image/v1-parent.ts';
 import { brokenImage } from '../../broken.ts';
 import { chainInvalid, type Family } from '../../v1-family.ts';
-import type { RootFiles } from './root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** An image as `graph/<id>/` describes it. */
 export interface GraphImage {

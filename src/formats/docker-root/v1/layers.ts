@@ -1,16 +1,16 @@
 import type { TarSource } from '../../../archive/tar-source.ts';
 import type { EngineError } from '../../../errors/engine-error.ts';
 import { asEngineError } from '../../../errors/wire.ts';
-import { layerMissing } from './drivers/missing.ts';
-import { aufsDriver, oldestDriver } from './drivers/aufs.ts';
-import { deviceMapperDriver, zfsDriver } from './drivers/mounted.ts';
-import { overlayDriver } from './drivers/overlay.ts';
-import { btrfsDriver, vfsDriver } from './drivers/tree-driver.ts';
-import type { V1Driver } from './drivers/v1-driver.ts';
-import type { RootFiles } from './root-files.ts';
+import { layerMissing } from '../drivers/missing.ts';
+import { aufsDriver, oldestDriver } from '../drivers/aufs.ts';
+import { deviceMapperDriver, zfsDriver } from '../drivers/mounted.ts';
+import { overlayDriver } from '../drivers/overlay.ts';
+import { btrfsDriver, vfsDriver } from '../drivers/tree-driver.ts';
+import type { RootDriver } from '../drivers/root-driver.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** Those that can be read from any machine first. */
-const DRIVERS: readonly ((files: RootFiles) => V1Driver)[] = [
+const DRIVERS: readonly ((files: RootFiles) => RootDriver)[] = [
   vfsDriver,
   aufsDriver,
   overlayDriver,
@@ -22,13 +22,13 @@ const DRIVERS: readonly ((files: RootFiles) => V1Driver)[] = [
 
 /** A layer that can be read now, by the driver that has it. */
 export interface FoundLayer {
-  driver: V1Driver;
+  driver: RootDriver;
   changes: TarSource;
 }
 
 /** The layers of a data directory, whichever drivers it was used with. */
 export class RootLayers {
-  readonly #drivers: readonly V1Driver[];
+  readonly #drivers: readonly RootDriver[];
 
   constructor(files: RootFiles) {
     this.#drivers = DRIVERS.map((open) => open(files));
@@ -53,7 +53,7 @@ export class RootLayers {
     return { ...found, clean: clean || found.changes.from === 'directory' };
   }
 
-  async #first(id: string, changesOf: (driver: V1Driver) => Promise<TarSource>): Promise<FoundLayer> {
+  async #first(id: string, changesOf: (driver: RootDriver) => Promise<TarSource>): Promise<FoundLayer> {
     let problem: EngineError | null = null;
     for (const driver of this.#drivers) {
       try {

@@ -11,7 +11,7 @@ import { chooseImages } from './choose-images.ts';
 import { readContainers } from './containers.ts';
 import { readFamily, readLayerSize } from './graph-images.ts';
 import { RootLayers } from './layers.ts';
-import type { RootFiles } from './root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 import { readTags, type RootTags } from './tags.ts';
 
 /** What a data directory of Docker 1.9 and older holds: images with their layers, containers, and what is damaged. */

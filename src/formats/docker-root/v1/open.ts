@@ -9,7 +9,7 @@ import type { RootSource } from '../root-listing.ts';
 import { chooseImages } from './choose-images.ts';
 import { readFamily } from './graph-images.ts';
 import { listV1Root } from './listing.ts';
-import { RootFiles } from './root-files.ts';
+import { RootFiles } from '../root-files.ts';
 import { readTags } from './tags.ts';
 import { V1Reader } from './v1-reader.ts';
 

@@ -4,7 +4,7 @@ import { quoted } from '../../../image/strict-json.ts';
 import { decodeRepositories } from '../../../image/v1-compat.ts';
 import { brokenImage } from '../../broken.ts';
 import { taggedName } from '../../names.ts';
-import type { RootFiles } from './root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 const TAG_FILE = /^repositories(?:-([a-z0-9]+))?$/;
 

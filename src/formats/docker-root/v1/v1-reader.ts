@@ -10,7 +10,7 @@ import { findContainer } from './containers.ts';
 import { readImage, readLayerSize } from './graph-images.ts';
 import { RootLayers } from './layers.ts';
 import { rebuiltLayer } from './rebuilt-layer.ts';
-import type { RootFiles } from './root-files.ts';
+import type { RootFiles } from '../root-files.ts';
 
 /** Reads single images of a data directory whose family is known. */
 export class V1Reader {

@@ -1,4 +1,4 @@
-import { engineError } from '../../../../errors/kinds.ts';
+import { engineError } from '../../../errors/kinds.ts';
 
 /** Throws LAYER_NOT_FOUND. */
 export function layerMissing(driver: string, id: string, where: string): never {

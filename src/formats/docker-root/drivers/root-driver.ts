@@ -1,7 +1,7 @@
-import type { TarSource } from '../../../../archive/tar-source.ts';
+import type { TarSource } from '../../../archive/tar-source.ts';
 
-/** A storage driver of Docker 1.9 and older, as its directory shows it. Ids were checked; `<id>-init` is one here. */
-export interface V1Driver {
+/** A storage driver of a container engine, as its directory shows it. Ids were checked; `<id>-init` is one here. */
+export interface RootDriver {
   readonly name: string;
   /** Whether it has the layer, readable or not. */
   has(id: string): Promise<boolean>;

@@ -1,10 +1,10 @@
-import { type LayerMount, wholeTree } from '../../../../archive/layer-mount.ts';
-import type { TarSource } from '../../../../archive/tar-source.ts';
-import { engineError } from '../../../../errors/kinds.ts';
-import { isImageId } from '../../../../identity/image-id.ts';
+import { type LayerMount, wholeTree } from '../../../archive/layer-mount.ts';
+import type { TarSource } from '../../../archive/tar-source.ts';
+import { engineError } from '../../../errors/kinds.ts';
+import { isImageId } from '../../../identity/image-id.ts';
 import type { RootFiles } from '../root-files.ts';
 import { layerMissing } from './missing.ts';
-import type { V1Driver } from './v1-driver.ts';
+import type { RootDriver } from './root-driver.ts';
 
 const NAME = 'overlay';
 
@@ -12,7 +12,7 @@ const NAME = 'overlay';
  * `<root>/overlay/<id>`: an image's whole tree in `root`, hard links to its parent's where nothing changed; of a
  * container what it changed in `upper`, over the `root` of the image that `lower-id` names.
  */
-export function overlayDriver(files: RootFiles): V1Driver {
+export function overlayDriver(files: RootFiles): RootDriver {
   const root = (id: string): Promise<string | null> => files.directory(`${NAME}/${id}/root`);
   const upper = (id: string): Promise<string | null> => files.directory(`${NAME}/${id}/upper`);
 

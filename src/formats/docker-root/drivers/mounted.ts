@@ -1,10 +1,10 @@
 import { lstat, readdir } from 'node:fs/promises';
-import { engineError } from '../../../../errors/kinds.ts';
-import { DEFAULT_DOCUMENT_LIMITS } from '../../../../image/document-limits.ts';
-import { parseStrictJson, pickFields } from '../../../../image/strict-json.ts';
+import { engineError } from '../../../errors/kinds.ts';
+import { DEFAULT_DOCUMENT_LIMITS } from '../../../image/document-limits.ts';
+import { parseStrictJson, pickFields } from '../../../image/strict-json.ts';
 import type { RootFiles } from '../root-files.ts';
 import { treeDriver } from './tree-driver.ts';
-import type { V1Driver } from './v1-driver.ts';
+import type { RootDriver } from './root-driver.ts';
 
 const POOL = 'layermill-pool';
 const SECTOR_BYTES = 512;
@@ -15,7 +15,7 @@ const MAX_OLD_BYTES = 64 * 1024 * 1024;
  * `<root>/devicemapper`: each layer is a thin volume, with the layer's files in its `rootfs`; they are there when the
  * volume is mounted on `mnt/<id>`. The metadata of a volume is in `metadata/<id>`, before 0.12 in one `json`.
  */
-export function deviceMapperDriver(files: RootFiles): V1Driver {
+export function deviceMapperDriver(files: RootFiles): RootDriver {
   const name = 'devicemapper';
   let old: Promise<Record<string, unknown>> | null = null;
   const volumeOf = async (id: string): Promise<unknown> => {
@@ -36,7 +36,7 @@ export function deviceMapperDriver(files: RootFiles): V1Driver {
 }
 
 /** `<root>/zfs/graph/<id>`: each layer is a data set that is mounted there. */
-export function zfsDriver(files: RootFiles): V1Driver {
+export function zfsDriver(files: RootFiles): RootDriver {
   const name = 'zfs';
   return treeDriver(
     name,

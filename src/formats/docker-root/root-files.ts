@@ -1,10 +1,10 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { engineError } from '../../../errors/kinds.ts';
-import { errnoOf } from '../../../errors/system-error.ts';
-import type { DocumentLimits } from '../../../image/document-limits.ts';
-import { quoted } from '../../../image/strict-json.ts';
-import { readDocument } from '../../read-document.ts';
+import { engineError } from '../../errors/kinds.ts';
+import { errnoOf } from '../../errors/system-error.ts';
+import type { DocumentLimits } from '../../image/document-limits.ts';
+import { quoted } from '../../image/strict-json.ts';
+import { readDocument } from '../read-document.ts';
 
 const NOWHERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
 
