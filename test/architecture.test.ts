@@ -32,13 +32,17 @@ const DOORS: Record<string, RegExp> = {
   pako: /^src\/compression\/pako-block\.ts$/,
   'zstd-napi': /^src\/compression\/zstd\.ts$/,
   koffi: /^src\/system\//,
-  'better-sqlite3': /^src\/batch\/sqlite-ledger\.ts$/,
+  'better-sqlite3': /^src\/batch\/ledger\/sqlite/,
+  yaml: /^src\/batch\/job-file\//,
+  semver: /^src\/batch\/image-filter\.ts$/,
+  tinyglobby: /^src\/batch\/plan\//,
+  'prom-client': /^src\/batch\/metrics\.ts$/,
   'smol-toml': /^src\/formats\/distribution\//,
   undici: /^src\/formats\/distribution\//,
   commander: /^src\/cli\//,
   pino: /^src\/reporting\/logger\.ts$/,
   valibot:
-    /^src\/(config\/schema|image\/[a-z0-9-]+|batch\/plan|formats\/distribution\/(small-file|auth-file|credential-helper|registries-conf))\.ts$/,
+    /^src\/(config\/schema|image\/[a-z0-9-]+|batch\/job-file\/[a-z-]+|batch\/plan\/[a-z-]+|batch\/ledger\/[a-z-]+|formats\/distribution\/(small-file|auth-file|credential-helper|registries-conf))\.ts$/,
 };
 
 const IMPORT = /(?:\bfrom|\bimport\s*\(|^import)\s*'([^'\s]+)'/gm;

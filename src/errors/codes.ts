@@ -32,6 +32,10 @@ export interface ErrorDetails {
   STORE_IN_USE: { root: string; by: string };
   DIRECTORY_NOT_EMPTY: { path: string };
   TERMINAL_OUTPUT: Record<string, never>;
+  /** A job file that says something it cannot say; `line` counts from 1. */
+  JOB_FILE_INVALID: { file: string; key: string; line?: number };
+  LEDGER_INVALID: { path: string };
+  LEDGER_FORMAT_NEWER: { path: string; format: number };
 
   // NotFound
   IMAGE_NOT_FOUND: { name: string };
@@ -53,6 +57,9 @@ export interface ErrorDetails {
   DRIVERS_AMBIGUOUS: { root: string; drivers: string[] };
   ALREADY_EXISTS: { path: string };
   REGISTRY_BLOCKED: { host: string; file: string };
+  LEDGER_IN_USE: { path: string; holder?: string };
+  /** The item went to somebody else while this one was at it. */
+  LEASE_LOST: { key: string };
 
   // Integrity: bytes are not what they were said to be
   DIGEST_MISMATCH: { what: string; expected: string; actual: string };
@@ -62,6 +69,8 @@ export interface ErrorDetails {
   INDEX_INCOMPLETE: { digest: string; platforms: string[] };
   CHANGE_NOT_ALLOWED: { name: string; change: string; allowed: string };
   RESULTS_DIFFER: { what: string; expected: string; actual: string };
+  /** A name leads somewhere else than it should. */
+  TAG_MOVED: { name: string; expected: string; actual: string | null };
   LAYER_FILE_DAMAGED: { entry: string };
 
   // Archive: the bytes of a layer, an archive or an image's JSON are malformed
@@ -110,6 +119,8 @@ export interface ErrorDetails {
   // Resource: the machine or a limit says no
   LIMIT_EXCEEDED: { limit: string; allowed: number; entry?: string };
   NO_SPACE: { path?: string };
+  /** Found by a plan, before anything was done. */
+  PLAN_DOES_NOT_FIT: { what: 'disk' | 'memory' | 'pulls'; needed: number; available: number };
   TOO_MANY_FILES: { path?: string };
   READ_ONLY_FILE_SYSTEM: { path?: string };
   PERMISSION_DENIED: { path?: string };
@@ -146,6 +157,9 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   STORE_IN_USE: 'Conflict',
   DIRECTORY_NOT_EMPTY: 'InvalidInput',
   TERMINAL_OUTPUT: 'InvalidInput',
+  JOB_FILE_INVALID: 'InvalidInput',
+  LEDGER_INVALID: 'InvalidInput',
+  LEDGER_FORMAT_NEWER: 'InvalidInput',
   IMAGE_NOT_FOUND: 'NotFound',
   REMOTE_IMAGE_NOT_FOUND: 'NotFound',
   TAG_NOT_FOUND: 'NotFound',
@@ -163,6 +177,8 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   DRIVERS_AMBIGUOUS: 'Conflict',
   ALREADY_EXISTS: 'Conflict',
   REGISTRY_BLOCKED: 'Conflict',
+  LEDGER_IN_USE: 'Conflict',
+  LEASE_LOST: 'Conflict',
   DIGEST_MISMATCH: 'Integrity',
   DIFF_ID_MISMATCH: 'Integrity',
   SIZE_MISMATCH: 'Integrity',
@@ -170,6 +186,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   INDEX_INCOMPLETE: 'Integrity',
   CHANGE_NOT_ALLOWED: 'Integrity',
   RESULTS_DIFFER: 'Integrity',
+  TAG_MOVED: 'Integrity',
   LAYER_FILE_DAMAGED: 'Integrity',
   TAR_INVALID: 'Archive',
   TAR_TRUNCATED: 'Archive',
@@ -204,6 +221,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   REGISTRY_PROTOCOL: 'Remote',
   LIMIT_EXCEEDED: 'Resource',
   NO_SPACE: 'Resource',
+  PLAN_DOES_NOT_FIT: 'Resource',
   TOO_MANY_FILES: 'Resource',
   READ_ONLY_FILE_SYSTEM: 'Resource',
   PERMISSION_DENIED: 'Resource',
