@@ -4,6 +4,7 @@ import type { DocumentLimits } from '../image/document-limits.ts';
 import type { Platform } from '../image/image-source.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { System } from '../system/system.ts';
+import type { BlobHomes } from './distribution/blob-homes.ts';
 import type { Registries, RegistryOptions } from './distribution/registry.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 
@@ -24,6 +25,8 @@ export interface FormatContext {
   referrers?: boolean | undefined;
   /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
   registries?: Registries | undefined;
+  /** Where in their registries blobs of this run have been put, so that other repositories take them over from there. */
+  homes?: BlobHomes | undefined;
   /** How they are spoken to, when one is opened. */
   registry?: RegistryOptions | undefined;
   /** Where `-` is read from and written to; the process's own by default. */

@@ -14,6 +14,11 @@ export interface SinkOptions {
   legacy?: boolean | undefined;
   /** Media types of manifests that have to be made; OCI's by default. */
   format?: ManifestFormat | undefined;
+  /**
+   * What a run is called that goes on later when it is broken off: what is unfinished then stays under this name beside its
+   * place until it is committed. A `dir:`, and what becomes a stream, begin again.
+   */
+  resume?: string | undefined;
 }
 
 /** A format, loaded when it is first named: most runs need one of them. */
@@ -29,10 +34,10 @@ const TRANSPORTS: ReadonlyMap<string, Transport> = new Map<string, Transport>([
     'docker-archive',
     {
       source: async (...args) => (await import('./docker-archive/open.ts')).openDockerArchive(...args),
-      sink: async (path, ref, context, { legacy, format }) =>
+      sink: async (path, ref, context, { legacy, ...options }) =>
         legacy === true
           ? (await import('./docker-archive/legacy-sink.ts')).openLegacySink(path, ref, context)
-          : (await import('./docker-archive/sink.ts')).openDockerArchiveSink(path, ref, context, { format }),
+          : (await import('./docker-archive/sink.ts')).openDockerArchiveSink(path, ref, context, options),
     },
   ],
   [

@@ -2,7 +2,7 @@ import type { Digest } from '../identity/digest.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { SourceArtifact } from './image-source.ts';
 
-/** Where images go: an archive or a layout. Nothing is visible before `commit`. */
+/** Where images go: an archive, a layout, a registry. Nothing is visible before `checkpoint` or `commit`. */
 export interface ImageSink {
   readonly transport: string;
   readonly location: string;
@@ -34,13 +34,23 @@ export interface ImageSink {
    */
   putArtifact?(artifact: SinkArtifact): Promise<void>;
 
+  /**
+   * Makes what was put so far visible and durable, and takes more after that; where there is no such method, a destination is
+   * seen as a whole or not at all.
+   */
+  checkpoint?(): Promise<void>;
+  /** A document that is here, from this run or an earlier one that it goes on with; null when it is not. */
+  readDocument?(digest: Digest): Promise<Buffer | null>;
   /** Makes everything visible at once: renames into place, synced. */
   commit(): Promise<void>;
-  /** Removes what was written; safe after a commit, and when nothing was. */
+  /**
+   * Removes what was written; safe after a commit, and when nothing was. What a later run goes on with stays (see
+   * `SinkOptions.resume`).
+   */
   close(): Promise<void>;
 }
 
-export type SinkArtifact = Omit<SourceArtifact, 'kind' | 'ref' | 'blobs'>;
+export type SinkArtifact = Omit<SourceArtifact, 'kind' | 'ref' | 'blobs'> & { order?: number | undefined };
 
 export interface SinkImage {
   /** `repository:tag` names in familiar form. */
@@ -60,6 +70,8 @@ export interface SinkImage {
   createdSec: number;
   /** The names of the index that lists it and is put later: the name that a destination gives is for that one. */
   inIndex?: readonly string[] | undefined;
+  /** Its place where a destination lists what it has; without it things are listed by name. */
+  order?: number | undefined;
 }
 
 /** One v1 image; an empty one has no layer of its own. */
@@ -84,6 +96,7 @@ export interface SinkIndex {
   names: string[];
   /** As of an image. */
   additional?: readonly string[];
+  order?: number | undefined;
   ref: string | null;
   raw: Buffer;
   mediaType: string;

@@ -19,19 +19,19 @@ function file(name: string, content: Buffer): { path: string; size: number } {
 }
 
 it('who brings a blob that did not come from somebody else has it taken', async () => {
-  const staging = await BlobStaging.create(lab.dir, false, lab.context);
+  const staging = await BlobStaging.create(lab.dir, { mayLink: false }, lab.context);
   const wrong = staging.put(digest, file('wrong', Buffer.from('blub')), false);
   const right = staging.put(digest, file('right', bytes), false);
   await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   await right;
-  expect(await staging.has(digest)).toBe(true);
+  expect(await staging.has(digest, bytes.length)).toBe(true);
   expect(readFileSync(staging.blob(digest)!.path)).toEqual(bytes);
 });
 
 it('a blob that was on its way and did not come is not there', async () => {
-  const staging = await BlobStaging.create(lab.dir, false, lab.context);
+  const staging = await BlobStaging.create(lab.dir, { mayLink: false }, lab.context);
   const wrong = staging.put(digest, file('wrong', Buffer.from('blub')), false);
-  const there = staging.has(digest);
+  const there = staging.has(digest, bytes.length);
   await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   expect(await there).toBe(false);
 });

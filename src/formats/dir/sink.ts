@@ -24,7 +24,7 @@ export async function openDirSink(
   { format }: { format?: ManifestFormat | undefined } = {},
 ): Promise<ImageSink> {
   await checkTarget(path);
-  const blobs = await BlobStaging.create(path, false, context);
+  const blobs = await BlobStaging.create(path, { mayLink: false }, context);
   const staging = new DirStaging(blobs, path, format, context.documents);
   /** What was there before and is of this image too. */
   const kept = new Set<string>();
@@ -35,7 +35,7 @@ export async function openDirSink(
     keepsManifests: true,
     workDir: blobs.path,
     hasBlob: async (digest, size) => {
-      if (await blobs.has(digest)) return true;
+      if (await blobs.has(digest, size)) return true;
       const isThere = await holdsFile(join(path, blobName(digest)), size);
       if (isThere) kept.add(blobName(digest));
       return isThere;

@@ -5,6 +5,7 @@ import type { Digest } from '../../identity/digest.ts';
 import type { Document } from '../../image/edit-manifest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
+import { allDone } from '../../streams/all-done.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
@@ -18,7 +19,9 @@ export class RepositoryPusher {
   readonly #format: ManifestFormat | undefined;
   /** Blobs that are there, or on their way. */
   readonly #blobs = new Map<Digest, Promise<void>>();
-  readonly #tags: [tag: string, document: Document][] = [];
+  readonly #tags = new Map<string, Document>();
+  /** Those of them that have not been given yet. */
+  readonly #waiting = new Set<string>();
 
   constructor(repository: Repository, context: FormatContext, format: ManifestFormat | undefined) {
     this.repository = repository;
@@ -37,9 +40,12 @@ export class RepositoryPusher {
       );
       if (came) return true;
     }
-    const { signal } = this.#context;
-    const found = (await this.repository.blobSize(digest, signal)) === size || (await this.#mount(digest, origin));
+    const { signal, homes } = this.#context;
+    const { host, name } = this.repository;
+    const from = origin ?? homes?.of(host, digest);
+    const found = (await this.repository.blobSize(digest, signal)) === size || (await this.#mount(digest, from));
     if (found) this.#blobs.set(digest, Promise.resolve());
+    if (found) homes?.note(host, digest, name);
     return found;
   }
 
@@ -48,6 +54,7 @@ export class RepositoryPusher {
     this.#blobs.set(digest, sending);
     try {
       await sending;
+      this.#context.homes?.note(this.repository.host, digest, this.repository.name);
     } catch (error) {
       this.#blobs.delete(digest);
       throw error;
@@ -93,24 +100,31 @@ export class RepositoryPusher {
 
   /** Gives the tags that do not lead where they should yet. */
   async commit(): Promise<void> {
+    const waiting = [...this.#waiting];
+    await allDone(waiting.map((tag) => this.#give(tag, this.#tags.get(tag)!)));
+  }
+
+  async #give(tag: string, { digest, raw, mediaType }: Document): Promise<void> {
     const { signal } = this.#context;
-    for (const [tag, { digest, raw, mediaType }] of this.#tags) {
-      const now = await this.repository.headManifest(tag, signal);
-      if (now?.digest !== digest) await this.repository.putManifest(tag, raw, mediaType, signal);
-    }
+    const now = await this.repository.headManifest(tag, signal);
+    if (now?.digest !== digest) await this.repository.putManifest(tag, raw, mediaType, signal);
+    this.#waiting.delete(tag);
   }
 
   /** One tag is one image's: of two in a run the later one would silently win. */
   #refuseTaken(tags: readonly string[], digest: Digest): void {
-    const taken = this.#tags.find(([tag, document]) => tags.includes(tag) && document.digest !== digest);
+    const taken = tags.find((tag) => (this.#tags.get(tag)?.digest ?? digest) !== digest);
     if (taken === undefined) return;
     const { host, name } = this.repository;
-    const message = `${host}/${name}:${taken[0]} is another image of this run already; write docker://HOST/PATH/ and each keeps its own name`;
-    throw engineError('INVALID_ARGUMENT', message, { argument: `docker://${host}/${name}:${taken[0]}` });
+    const message = `${host}/${name}:${taken} is another image of this run already; write docker://HOST/PATH/ and each keeps its own name`;
+    throw engineError('INVALID_ARGUMENT', message, { argument: `docker://${host}/${name}:${taken}` });
   }
 
   #tag(tags: readonly string[], { raw, mediaType, digest }: Document): void {
-    for (const tag of tags) this.#tags.push([tag, { raw, mediaType, digest }]);
+    for (const tag of tags) {
+      this.#tags.set(tag, { raw, mediaType, digest });
+      this.#waiting.add(tag);
+    }
   }
 
   async #mount(digest: Digest, origin: string | undefined): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
-import type { ImageSink, WrittenImage } from '../../image/image-sink.ts';
+import type { ImageSink, SinkImage, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { decodeManifest } from '../../image/manifest.ts';
 import { quoted } from '../../image/strict-json.ts';
@@ -53,8 +53,9 @@ function oneRepository(
   close: () => Promise<void>,
 ): ImageSink {
   // With a digest alone nothing is tagged: it says what must come out.
-  const tags = (additional: readonly string[] = []): string[] => [
-    ...(tag !== null || digest === null ? [tag ?? reference] : []),
+  const own = tag !== null || digest === null ? [tag ?? reference] : [];
+  const tags = ({ ref, additional = [] }: Pick<SinkImage, 'ref' | 'additional'>): string[] => [
+    ...(ref === null ? own : [ref]),
     ...additional.map((name) => parseRepositoryTag(name).reference),
   ];
   const check = (found: Digest): void => {
@@ -66,12 +67,11 @@ function oneRepository(
     hasBlob: (blob, size, origin) => pusher.hasBlob(blob, size, origin),
     putBlob: (blob, from, { move }) => pusher.putBlob(blob, from, move),
     putImage: (image) =>
-      image.inIndex === undefined
-        ? pusher.putImage(image, tags(image.additional), check)
-        : pusher.putImage(image, [], () => {}),
-    putIndex: (index) => pusher.putIndex(index, tags(index.additional), check),
+      image.inIndex === undefined ? pusher.putImage(image, tags(image), check) : pusher.putImage(image, [], () => {}),
+    putIndex: (index) => pusher.putIndex(index, tags(index), check),
     putManifest: (manifest) => pusher.putManifest(manifest),
     putArtifact: (artifact) => pusher.putArtifact(artifact),
+    checkpoint: () => pusher.commit(),
     commit: () => pusher.commit(),
     close,
   };
@@ -88,7 +88,7 @@ async function belowPrefix(
   context: FormatContext,
   close: () => Promise<void>,
 ): Promise<ImageSink> {
-  const staging = await BlobStaging.create(context.tempDir, true, context);
+  const staging = await BlobStaging.create(context.tempDir, { mayLink: true }, context);
   const used = new Set<RepositoryPusher>();
   /** Where each blob has been sent to: others take it over from there. */
   const origins = new Map<Digest, string>();
@@ -123,7 +123,7 @@ async function belowPrefix(
     ...COMMON,
     location,
     workDir: staging.path,
-    hasBlob: (digest) => staging.has(digest),
+    hasBlob: (digest, size) => staging.has(digest, size),
     putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
     putImage: async (image) => {
       const { names, inIndex, additional = [] } = image;
@@ -148,7 +148,7 @@ async function belowPrefix(
       }
     },
     commit: async () => {
-      for (const pusher of used) await pusher.commit();
+      await allDone([...used].map((pusher) => pusher.commit()));
     },
     close: async () => {
       await staging.remove();

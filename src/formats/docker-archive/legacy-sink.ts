@@ -32,7 +32,7 @@ export async function openLegacySink(path: string, ref: string | null, context: 
     location: path,
     defaultCompression: 'none',
     keepsManifests: false,
-    hasBlob: (digest) => blobs.has(digest),
+    hasBlob: (digest, size) => blobs.has(digest, size),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: async (image) => {
       const head = addChain(images, image);

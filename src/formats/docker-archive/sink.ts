@@ -7,7 +7,7 @@ import type { FormatContext } from '../context.ts';
 import { askedName } from '../names.ts';
 import { layoutMembers } from '../oci-layout/archive-sink.ts';
 import { blobPath } from '../oci-layout/layout-files.ts';
-import { LayoutStaging } from '../oci-layout/layout-staging.ts';
+import { inOrder, LayoutStaging } from '../oci-layout/layout-staging.ts';
 import { repositoriesJson } from './repositories.ts';
 
 /**
@@ -18,10 +18,10 @@ export async function openDockerArchiveSink(
   path: string,
   ref: string | null,
   context: FormatContext,
-  { format }: { format?: ManifestFormat | undefined } = {},
+  { format, resume }: { format?: ManifestFormat | undefined; resume?: string | undefined } = {},
 ): Promise<ImageSink> {
   const asked = ref === null ? null : askedName(ref);
-  const { blobs, write } = await openArchiveOutput(path, context);
+  const { blobs, write } = await openArchiveOutput(path, context, resume);
   const layout = new LayoutStaging(blobs, format);
   const images: SinkImage[] = [];
   return {
@@ -30,7 +30,7 @@ export async function openDockerArchiveSink(
     defaultCompression: 'none',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: (digest) => blobs.has(digest),
+    hasBlob: (digest, size) => blobs.has(digest, size),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => {
       const { additional = [] } = image;
@@ -40,6 +40,7 @@ export async function openDockerArchiveSink(
       return layout.putImage(named);
     },
     putIndex: (index) => layout.putIndex(index),
+    readDocument: (digest) => layout.readDocument(digest),
     commit: () => {
       const members = [
         ...layoutMembers(
@@ -56,7 +57,7 @@ export async function openDockerArchiveSink(
 }
 
 function manifestJson(images: readonly SinkImage[]): Buffer {
-  const sorted = images.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  const sorted = images.toSorted((a, b) => inOrder(a, b) ?? (sortKey(a) < sortKey(b) ? -1 : 1));
   const lines = sorted.map(({ configDigest, names, layers }) => ({
     Config: blobPath(configDigest),
     RepoTags: names.length === 0 ? null : names,

@@ -12,9 +12,9 @@ export async function openArchiveSink(
   path: string,
   ref: string | null,
   context: FormatContext,
-  { format }: { format?: ManifestFormat | undefined } = {},
+  { format, resume }: { format?: ManifestFormat | undefined; resume?: string | undefined } = {},
 ): Promise<ImageSink> {
-  const { blobs, write } = await openArchiveOutput(path, context);
+  const { blobs, write } = await openArchiveOutput(path, context, resume);
   const layout = new LayoutStaging(blobs, format);
   return {
     transport: 'oci-archive',
@@ -22,11 +22,12 @@ export async function openArchiveSink(
     defaultCompression: 'keep',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: (digest) => blobs.has(digest),
+    hasBlob: (digest, size) => blobs.has(digest, size),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
     putArtifact: (artifact) => layout.putArtifact(artifact),
+    readDocument: (digest) => layout.readDocument(digest),
     commit: () => {
       const entries = layout.entries(ref, (name) => name);
       return write(layoutMembers(layout, entries));

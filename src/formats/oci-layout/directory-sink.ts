@@ -24,29 +24,36 @@ export async function openDirectorySink(
   path: string,
   ref: string | null,
   context: FormatContext,
-  { format }: { format?: ManifestFormat | undefined } = {},
+  { format, resume }: { format?: ManifestFormat | undefined; resume?: string | undefined } = {},
 ): Promise<ImageSink> {
   await checkTarget(path);
-  const blobs = await BlobStaging.create(path, false, context);
+  const blobs = await BlobStaging.create(path, { mayLink: false, resume }, context);
   const layout = new LayoutStaging(blobs, format);
+  const publish = (): Promise<void> =>
+    commit(
+      path,
+      layout,
+      layout.entries(ref, (name) => name),
+      context,
+    );
   return {
     transport: 'oci',
     location: path,
     defaultCompression: 'keep',
     keepsManifests: true,
     workDir: blobs.path,
-    hasBlob: async (digest, size) => (await blobs.has(digest)) || (await holdsFile(join(path, blobPath(digest)), size)),
+    hasBlob: async (digest, size) =>
+      (await blobs.has(digest, size)) || (await holdsFile(join(path, blobPath(digest)), size)),
     putBlob: (digest, blob, { move }) => blobs.put(digest, blob, move),
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
     putArtifact: (artifact) => layout.putArtifact(artifact),
-    commit: () =>
-      commit(
-        path,
-        layout,
-        layout.entries(ref, (name) => name),
-        context,
-      ),
+    checkpoint: publish,
+    readDocument: (digest) => layout.readDocument(digest, join(path, blobPath(digest))),
+    commit: async () => {
+      await publish();
+      blobs.finish();
+    },
     close: () => blobs.remove(),
   };
 }

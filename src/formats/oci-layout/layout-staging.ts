@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { engineError } from '../../errors/kinds.ts';
-import type { Digest } from '../../identity/digest.ts';
+import { type Digest, sha256Digest } from '../../identity/digest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
@@ -16,6 +17,7 @@ interface Item {
   /** Names that it gets beside the one that was asked for. */
   additional: readonly string[];
   ref: string | null;
+  order: number | undefined;
 }
 
 /** The images and indexes of a layout that is being made; whoever writes it gives it its form. */
@@ -23,7 +25,7 @@ export class LayoutStaging {
   readonly blobs: BlobStaging;
   readonly #format: ManifestFormat | undefined;
   readonly #images: Item[] = [];
-  readonly #artifacts: IndexEntry[] = [];
+  readonly #artifacts: Pick<Item, 'entry' | 'order'>[] = [];
   readonly #indexes: (Item & { members: Set<Digest> })[] = [];
 
   constructor(blobs: BlobStaging, format?: ManifestFormat) {
@@ -35,30 +37,40 @@ export class LayoutStaging {
     await this.blobs.putBytes(image.config, image.configDigest);
     const { raw, mediaType, digest } = manifestOf(image, this.#format);
     await this.blobs.putBytes(raw, digest);
-    const { names, additional = [], ref } = image;
-    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref });
+    const { names, additional = [], ref, order } = image;
+    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, order });
     return { manifestDigest: digest };
   }
 
-  async putIndex({ raw, mediaType, digest, names, additional = [], ref }: SinkIndex): Promise<void> {
+  async putIndex({ raw, mediaType, digest, names, additional = [], ref, order }: SinkIndex): Promise<void> {
     await this.blobs.putBytes(raw, digest);
     const members = new Set(decodeIndex(raw, mediaType).map((member) => member.digest));
-    this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, members });
+    this.#indexes.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, order, members });
   }
 
-  async putArtifact({ raw, mediaType, digest, tag, artifactType }: SinkArtifact): Promise<void> {
+  async putArtifact({ raw, mediaType, digest, tag, artifactType, order }: SinkArtifact): Promise<void> {
     await this.blobs.putBytes(raw, digest);
-    if (
-      this.#artifacts.some((other) => other.digest === digest && other.annotations?.[REF_NAME] === (tag ?? undefined))
-    )
-      return;
+    const isKnown = this.#artifacts.some(
+      ({ entry }) => entry.digest === digest && entry.annotations?.[REF_NAME] === (tag ?? undefined),
+    );
+    if (isKnown) return;
     const type = artifactType === null ? {} : { artifactType };
-    this.#artifacts.push({ mediaType, digest, size: raw.length, ...type, ...nameAnnotations(null, tag) });
+    const entry = { mediaType, digest, size: raw.length, ...type, ...nameAnnotations(null, tag) };
+    this.#artifacts.push({ entry, order });
+  }
+
+  /** A document that was put, or is under its digest in `elsewhere`; null when it is in neither place. */
+  async readDocument(digest: Digest, elsewhere?: string): Promise<Buffer | null> {
+    for (const path of [this.blobs.file(digest), elsewhere]) {
+      const raw = path === null || path === undefined ? null : await readFile(path).catch(() => null);
+      if (raw !== null && sha256Digest(raw) === digest) return raw;
+    }
+    return null;
   }
 
   /**
-   * The lines of index.json, in the order of their names, whichever image was ready first. `ref` is the one name that
-   * was asked for in the destination; otherwise `refName` makes the ref name of each name.
+   * The lines of index.json, in the order that they were put with, or that of their names, whichever image was ready first.
+   * `ref` is the one name that was asked for in the destination; otherwise `refName` makes the ref name of each name.
    * Throws INVALID_ARGUMENT when one name was asked for several images.
    */
   entries(ref: string | null, refName: (name: string) => string): IndexEntry[] {
@@ -70,7 +82,10 @@ export class LayoutStaging {
         { argument: ref },
       );
     }
-    return [...listed.flatMap((item) => linesOf(item, ref, refName)).toSorted(byName), ...this.#artifacts];
+    const lines = listed.flatMap((item) => linesOf(item, ref, refName).map((entry) => ({ entry, order: item.order })));
+    const sorted = lines.toSorted((a, b) => inOrder(a, b) ?? byName(a.entry, b.entry));
+    const artifacts = this.#artifacts.toSorted((a, b) => inOrder(a, b) ?? 0);
+    return [...sorted, ...artifacts].map(({ entry }) => entry);
   }
 
   /** An image of an index that is here too is found through it, unless it has a name that the index has not. */
@@ -93,6 +108,12 @@ function linesOf(
   if (only !== null) return [{ ...entry, ...nameAnnotations(names[0] ?? null, only) }, ...additional.map(named)];
   const all = [...new Set([...names, ...additional])];
   return all.length === 0 ? [entry] : all.map(named);
+}
+
+/** By the order that things were put with; null where that does not tell them apart. */
+export function inOrder(a: { order?: number | undefined }, b: { order?: number | undefined }): number | null {
+  if (a.order === undefined || b.order === undefined || a.order === b.order) return null;
+  return a.order - b.order;
 }
 
 function byName(a: IndexEntry, b: IndexEntry): number {
