@@ -1,6 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobCache } from '../../cache/blob-cache.ts';
 import type { Compression, CompressionProfile } from '../../compression/codec.ts';
 import { profileFor } from '../../compression/codecs.ts';
 import { profileText } from '../../compression/profile-text.ts';
@@ -15,9 +14,11 @@ import { isPending, type PendingBlob } from '../../image/pending-blob.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { SpoolShare } from '../../streams/spool-budget.ts';
+import type { TaskCounters } from '../../tasks/task-cell.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import { packBlob } from './pack-blob.ts';
+import type { PackedLayers } from './packed-layers.ts';
 
 /** How layers are to look in the destination. */
 export interface LayerPlan {
@@ -26,7 +27,7 @@ export interface LayerPlan {
   profile: CompressionProfile | 'keep';
   /** Pack also what came in the compression of the profile. */
   repack: boolean;
-  cache: BlobCache | null;
+  packed: PackedLayers;
   /** For what is unfinished; on the file system of the destination when it has one. */
   dir: string;
 }
@@ -37,6 +38,16 @@ export interface CopiedLayer extends SinkLayer {
   sent: number;
   /** How it was packed anew; null when it was not. */
   profile: string | null;
+}
+
+/** Who wants to know how one layer comes on. */
+export interface LayerWatch {
+  /** Bytes of it that have been read so far. */
+  bytes(count: number): void;
+  /** Answers the listener for one task that is run for it. */
+  task(): (counters: TaskCounters) => void;
+  /** Milliseconds that passed outside of tasks: fetching or rebuilding it, bringing it to its place, waiting for room. */
+  spent(stage: 'read' | 'write' | 'wait', ms: number): void;
 }
 
 /** What a layer would cost. */
@@ -53,10 +64,6 @@ export class LayerCopier {
   readonly #plan: LayerPlan;
   readonly #begun = new Map<string, Promise<CopiedLayer>>();
   readonly #progress = new Map<string, number>();
-  /** DiffIDs of packed blobs that were unpacked in this run. */
-  readonly #proven = new Map<Digest, Digest>();
-  /** By DiffID and profile: what packing gave, the first time. */
-  readonly #results = new Map<string, BlobDigest>();
   #files = 0;
 
   constructor(tools: JobTools, run: JobRun, plan: LayerPlan) {
@@ -75,11 +82,11 @@ export class LayerCopier {
     return mayPack && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
   }
 
-  async copy(layer: SourceLayer): Promise<CopiedLayer> {
+  async copy(layer: SourceLayer, watch: LayerWatch = this.#watchFor(layer)): Promise<CopiedLayer> {
     const profile = await this.profileOf(layer);
     const compression = await compressionOfLayer(layer);
-    if (profile === null) return this.#keep(layer, compression);
-    return this.#pack(layer, compression, profile);
+    if (profile === null) return this.#keep(layer, compression, watch);
+    return this.#pack(layer, compression, profile, watch);
   }
 
   /** What `copy` would do, without doing it. */
@@ -95,7 +102,7 @@ export class LayerCopier {
   async copyBlob(blob: BlobRef | PendingBlob): Promise<{ digest: Digest; size: number; sent: number }> {
     const promised = { digest: blob.digest!, size: sizeOf(blob)! };
     const layer = { diffId: promised.digest, blob, mediaType: null };
-    return this.#once(promised.digest, () => this.#bring(layer, promised, 'none'));
+    return this.#once(promised.digest, () => this.#bring(layer, promised, 'none', this.#watchFor(layer)));
   }
 
   /** The bytes of a blob that is a document. */
@@ -110,103 +117,106 @@ export class LayerCopier {
     }
   }
 
-  async #keep(layer: SourceLayer, compression: Compression): Promise<CopiedLayer> {
+  async #keep(layer: SourceLayer, compression: Compression, watch: LayerWatch): Promise<CopiedLayer> {
     const promised = promisedOf(layer, compression);
     if (promised !== null) {
-      const copied = await this.#once(promised.digest, () => this.#bring(layer, promised, compression));
+      const copied = await this.#once(promised.digest, () => this.#bring(layer, promised, compression, watch));
       if (copied.size !== promised.size) throw otherSize(promised, copied.size);
       return { ...copied, diffId: layer.diffId, mediaType: mediaTypeOf(layer, compression) };
     }
-    return this.#once(`${layer.diffId} as it is`, () => this.#bringUnknown(layer, compression));
+    return this.#once(`${layer.diffId} as it is`, () => this.#bringUnknown(layer, compression, watch));
   }
 
-  async #bring(layer: SourceLayer, promised: BlobDigest, compression: Compression): Promise<CopiedLayer> {
+  async #bring(
+    layer: SourceLayer,
+    promised: BlobDigest,
+    compression: Compression,
+    watch: LayerWatch,
+  ): Promise<CopiedLayer> {
     const { sink } = this.#plan;
     const { blob, diffId } = layer;
     const copied = { diffId, ...promised, mediaType: mediaTypeOf(layer, compression), sent: 0, profile: null };
     if (await sink.hasBlob(promised.digest, promised.size, isPending(blob) ? blob.origin : undefined)) return copied;
     if (isPending(blob)) {
       await this.#withSpool(async (share) => {
-        await share.grow(promised.size, this.#run.signal);
-        const path = await this.#obtain(blob, promised.digest, share);
-        await sink.putBlob(promised.digest, { path, size: promised.size }, { move: true });
+        await timed(watch, 'wait', share.grow(promised.size, this.#run.signal));
+        const path = await this.#obtain(blob, share, watch);
+        await timed(watch, 'write', sink.putBlob(promised.digest, { path, size: promised.size }, { move: true }));
       });
     } else {
-      await sink.putBlob(promised.digest, { ...blob, ...promised }, { move: false });
-      this.#tell(promised.digest, promised.size);
+      await timed(watch, 'write', sink.putBlob(promised.digest, { ...blob, ...promised }, { move: false }));
+      watch.bytes(promised.size);
     }
     return { ...copied, sent: promised.size };
   }
 
   /** A layer of which nobody says what blob it is: a rebuilt one, or a packed one in an archive without digests. */
-  async #bringUnknown(layer: SourceLayer, compression: Compression): Promise<CopiedLayer> {
+  async #bringUnknown(layer: SourceLayer, compression: Compression, watch: LayerWatch): Promise<CopiedLayer> {
     const { sink } = this.#plan;
     const { blob, diffId } = layer;
     const mediaType = mediaTypeOf(layer, compression);
-    if (!isPending(blob)) return this.#bring(layer, await this.#hash(blob, diffId), compression);
+    if (!isPending(blob)) return this.#bring(layer, await this.#hash(blob, diffId, watch), compression, watch);
     return this.#withSpool(async (share) => {
       const path = join(this.#plan.dir, `layer-${this.#files++}`);
       const { signal } = this.#run;
       const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
-      const { digest, size } = await blob.obtain(path, { signal, room, onWarning: this.#onWarning });
-      share.add(size);
+      const obtaining = blob.obtain(path, { signal, room, onWarning: this.#onWarning });
+      const { digest, size } = await timed(watch, 'read', obtaining);
       const sent = (await sink.hasBlob(digest, size)) ? 0 : size;
       if (sent === 0) await rm(path);
-      else await sink.putBlob(digest, { path, size }, { move: true });
-      this.#tell(diffId, size);
+      else await timed(watch, 'write', sink.putBlob(digest, { path, size }, { move: true }));
+      watch.bytes(size);
       return { diffId, digest, size, mediaType, sent, profile: null };
     });
   }
 
   /** Proves a layer in a file, and answers what blob it is. */
-  async #hash(blob: BlobRef, diffId: Digest): Promise<BlobDigest> {
+  async #hash(blob: BlobRef, diffId: Digest, watch: LayerWatch): Promise<BlobDigest> {
     const source = { from: 'blob', blob } as const;
     const { pool, limits } = this.#tools;
     const input = { source, bytes: { keepBlob: null, expected: { diffId } }, limits };
-    const { digests } = await pool.run('layer.hash', input, { signal: this.#run.signal, rank: blob.length ?? 0 });
+    const options = { signal: this.#run.signal, rank: blob.length ?? 0, onProgress: watch.task() };
+    const { digests } = await pool.run('layer.hash', input, options);
     return digests.blob;
   }
 
-  async #pack(layer: SourceLayer, compression: Compression, profile: CompressionProfile): Promise<CopiedLayer> {
+  async #pack(
+    layer: SourceLayer,
+    compression: Compression,
+    profile: CompressionProfile,
+    watch: LayerWatch,
+  ): Promise<CopiedLayer> {
     const text = profileText(profile);
     const { diffId } = layer;
     const mediaType = ociLayerType(profile.compression);
     // Until somebody has unpacked it, a packed blob is not taken for what a config says of it: another may say otherwise.
-    const key = (await this.#isProven(layer, compression)) ? diffId : `${layer.blob.digest!} ${diffId}`;
-    return this.#once(`${key} ${text}`, async () => {
+    const { packed } = this.#plan;
+    const key = `${(await packed.isProven(layer, compression)) ? diffId : `${layer.blob.digest!} ${diffId}`} ${text}`;
+    const bring = async (): Promise<CopiedLayer> => {
       const known = await this.#known(layer, compression, profile);
-      const there = known === null ? null : await this.#reuse(known);
-      const made = there ?? (await this.#make(layer, compression, profile));
-      this.#tell(diffId, sizeOf(layer.blob) ?? made.size);
+      const there = known === null ? null : await this.#reuse(known, watch);
+      const made = there ?? (await this.#make(layer, compression, profile, watch));
+      watch.bytes(sizeOf(layer.blob) ?? made.size);
       return { diffId, ...made, mediaType, profile: text };
-    });
+    };
+    return this.#once(key, () => packed.alone(key, bring, this.#run.signal));
   }
 
   /** What packing the layer gave before, in this run or an earlier one. */
   async #known(layer: SourceLayer, compression: Compression, profile: CompressionProfile): Promise<BlobDigest | null> {
-    if (!(await this.#isProven(layer, compression))) return null;
-    const text = profileText(profile);
-    const { diffId } = layer;
-    if (profile.compression === 'none') return null;
-    return this.#results.get(`${diffId} ${text}`) ?? (await this.#plan.cache?.resultOf(diffId, text)) ?? null;
+    const { packed } = this.#plan;
+    if (profile.compression === 'none' || !(await packed.isProven(layer, compression))) return null;
+    return packed.resultOf(layer.diffId, profileText(profile));
   }
 
-  /** Whether the DiffID is what the layer is known by, or was found in the blob that it is known by. */
-  async #isProven({ blob, diffId }: SourceLayer, compression: Compression): Promise<boolean> {
-    const { digest } = blob;
-    if (compression === 'none' || digest === undefined || digest === diffId) return true;
-    return (this.#proven.get(digest) ?? (await this.#plan.cache?.diffIdOf(digest))) === diffId;
-  }
-
-  async #reuse(known: BlobDigest): Promise<(BlobDigest & { sent: number }) | null> {
-    const { sink, cache, dir } = this.#plan;
+  async #reuse(known: BlobDigest, watch: LayerWatch): Promise<(BlobDigest & { sent: number }) | null> {
+    const { sink, packed, dir } = this.#plan;
     if (await sink.hasBlob(known.digest, known.size)) return { ...known, sent: 0 };
-    if (cache === null) return null;
     return this.#withSpool(async (share) => {
-      await share.grow(known.size, this.#run.signal);
+      await timed(watch, 'wait', share.grow(known.size, this.#run.signal));
       const path = join(dir, `cached-${this.#files++}`);
-      if (!(await cache.bring(known, path, this.#run.signal))) return null;
-      await sink.putBlob(known.digest, { path, size: known.size }, { move: true });
+      if (!(await timed(watch, 'read', packed.bring(known, path, this.#run.signal)))) return null;
+      await timed(watch, 'write', sink.putBlob(known.digest, { path, size: known.size }, { move: true }));
       return { ...known, sent: known.size };
     });
   }
@@ -215,21 +225,21 @@ export class LayerCopier {
     layer: SourceLayer,
     compression: Compression,
     profile: CompressionProfile,
+    watch: LayerWatch,
   ): Promise<BlobDigest & { sent: number }> {
-    const { sink, dir } = this.#plan;
+    const { sink, dir, packed } = this.#plan;
     const { diffId, blob } = layer;
     return this.#withSpool(async (share) => {
-      const input = await this.#inFile(blob, diffId, share);
+      const input = await this.#inFile(blob, share, watch);
       const to = join(dir, `packed-${this.#files++}`);
       try {
-        await share.grow(input.size, this.#run.signal);
-        const report: JobRun['report'] = ({ bytesIn }) => this.#tell(diffId, bytesIn);
+        await timed(watch, 'wait', share.grow(input.size, this.#run.signal));
         const work = { blob: input, compression, diffId, profile, to };
-        const made = await packBlob(this.#tools, work, { signal: this.#run.signal, report });
-        await this.#note(layer, compression, profileText(profile), made, to);
+        const made = await packBlob(this.#tools, work, { signal: this.#run.signal, watch });
+        await packed.note(layer, compression, profileText(profile), made, to);
         const sent = (await sink.hasBlob(made.digest, made.size)) ? 0 : made.size;
         if (sent === 0) await rm(to);
-        else await sink.putBlob(made.digest, { path: to, size: made.size }, { move: true });
+        else await timed(watch, 'write', sink.putBlob(made.digest, { path: to, size: made.size }, { move: true }));
         return { ...made, sent };
       } finally {
         if (isPending(blob)) await rm(input.path, { force: true });
@@ -237,37 +247,25 @@ export class LayerCopier {
     });
   }
 
-  /** Others with the same tar need not pack it. */
-  async #note(
-    { blob, diffId }: SourceLayer,
-    compression: Compression,
-    profile: string,
-    made: BlobDigest,
-    file: string,
-  ): Promise<void> {
-    const { cache } = this.#plan;
-    this.#results.set(`${diffId} ${profile}`, made);
-    if (profile !== 'none') await cache?.keepResult(diffId, profile, made, file);
-    if (compression === 'none' || blob.digest === undefined) return;
-    this.#proven.set(blob.digest, diffId);
-    await cache?.noteDiffId(blob.digest, diffId);
-  }
-
-  async #inFile(blob: BlobRef | PendingBlob, diffId: Digest, share: SpoolShare): Promise<BlobRef & { size: number }> {
+  async #inFile(
+    blob: BlobRef | PendingBlob,
+    share: SpoolShare,
+    watch: LayerWatch,
+  ): Promise<BlobRef & { size: number }> {
     if (!isPending(blob)) return { ...blob, size: sizeOf(blob) ?? (await stat(blob.path)).size };
-    if (blob.size !== undefined) await share.grow(blob.size, this.#run.signal);
-    const path = await this.#obtain(blob, blob.digest ?? diffId, share);
+    if (blob.size !== undefined) await timed(watch, 'wait', share.grow(blob.size, this.#run.signal));
+    const path = await this.#obtain(blob, share, watch);
     return { path, size: (await stat(path)).size, ...(blob.digest === undefined ? {} : { digest: blob.digest }) };
   }
 
-  async #obtain(blob: PendingBlob, key: string, share: SpoolShare): Promise<string> {
+  async #obtain(blob: PendingBlob, share: SpoolShare, watch: LayerWatch): Promise<string> {
     const path = join(this.#plan.dir, `layer-${this.#files++}`);
-    const onProgress = (bytes: number): void => this.#tell(key, bytes);
+    const onProgress = (bytes: number): void => watch.bytes(bytes);
     const room = (bytes: number): Promise<void> => share.grow(bytes, signal);
     const { signal } = this.#run;
     const onWarning = this.#onWarning;
     const wait = blob.size === undefined ? { room } : {};
-    const got = await blob.obtain(path, { signal, onProgress, onWarning, ...wait });
+    const got = await timed(watch, 'read', blob.obtain(path, { signal, onProgress, onWarning, ...wait }));
     if (blob.digest === undefined || got.digest === blob.digest) return path;
     await rm(path, { force: true });
     throw digestMismatch(blob.digest, got.digest);
@@ -299,10 +297,24 @@ export class LayerCopier {
     return own;
   }
 
-  #tell(key: string, bytes: number): void {
-    this.#progress.set(key, bytes);
-    const bytesIn = [...this.#progress.values()].reduce((sum, value) => sum + value, 0);
-    this.#run.report({ bytesIn, bytesOut: 0, entries: 0 });
+  /** Who is not watched alone counts in the progress of the run. */
+  #watchFor({ diffId }: SourceLayer): LayerWatch {
+    const bytes = (count: number): void => {
+      this.#progress.set(diffId, count);
+      const bytesIn = [...this.#progress.values()].reduce((sum, value) => sum + value, 0);
+      this.#run.report({ bytesIn, bytesOut: 0, entries: 0 });
+    };
+    return { bytes, task: () => () => {}, spent: () => {} };
+  }
+}
+
+/** Tells the watcher how long it took, also when it failed. */
+async function timed<Value>(watch: LayerWatch, stage: 'read' | 'write' | 'wait', work: Promise<Value>): Promise<Value> {
+  const started = performance.now();
+  try {
+    return await work;
+  } finally {
+    watch.spent(stage, performance.now() - started);
   }
 }
 

@@ -5,7 +5,9 @@ import { PartExport } from '../../graph/part-export.ts';
 import { type Digest } from '../../identity/digest.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
-import type { JobRun, JobTools } from '../job-context.ts';
+import type { TaskCounters } from '../../tasks/task-cell.ts';
+import type { JobTools } from '../job-context.ts';
+import type { LayerWatch } from './layer-copier.ts';
 
 /** From this much on a blob is packed in parts by several threads. Below, one task is done before parts are joined. */
 const PARTS_FROM = 2 * PART_BYTES;
@@ -22,6 +24,11 @@ export interface PackWork {
   to: string;
 }
 
+interface PackRun {
+  signal: AbortSignal;
+  watch: LayerWatch;
+}
+
 /**
  * Packs a layer by another profile. That its tar is the one of the DiffID, and a packed blob the one of its digest, has
  * been proven when it resolves. Throws DIFF_ID_MISMATCH, DIGEST_MISMATCH, COMPRESSION_INVALID, ….
@@ -29,7 +36,7 @@ export interface PackWork {
 export async function packBlob(
   tools: Pick<JobTools, 'pool' | 'limits'>,
   work: PackWork,
-  run: Pick<JobRun, 'signal' | 'report'>,
+  run: PackRun,
 ): Promise<BlobDigest> {
   const { blob, compression, to } = work;
   if (compression === 'none') {
@@ -39,8 +46,9 @@ export async function packBlob(
   const tar = `${to}.tar`;
   try {
     const { pool, limits } = tools;
-    const { signal } = run;
-    const unpacked = await pool.run('blob.unpack', { blob, to: tar, limits }, { signal, rank: blob.size });
+    const { signal, watch } = run;
+    const options = { signal, rank: blob.size, onProgress: watch.task() };
+    const unpacked = await pool.run('blob.unpack', { blob, to: tar, limits }, options);
     if (unpacked.digest !== work.diffId) throw otherTar(work.diffId, unpacked.digest);
     if (work.profile.compression === 'none') {
       // Nothing is left to do for this one: the tar is the result.
@@ -56,10 +64,10 @@ export async function packBlob(
 async function atOnce(
   { pool, limits }: Pick<JobTools, 'pool' | 'limits'>,
   { blob, diffId, profile, to }: PackWork,
-  { signal, report }: Pick<JobRun, 'signal' | 'report'>,
+  { signal, watch }: PackRun,
 ): Promise<BlobDigest> {
   const input = { source: { from: 'blob', blob } as const, profile, to, expected: { diffId }, limits };
-  return (await pool.run('layer.archive', input, { signal, onProgress: report, rank: blob.size })).blob;
+  return (await pool.run('layer.archive', input, { signal, onProgress: told(watch), rank: blob.size })).blob;
 }
 
 function inParts(
@@ -67,11 +75,20 @@ function inParts(
   { diffId, profile, to }: PackWork,
   tar: BlobRef & { size: number },
   proven: boolean,
-  { signal, report }: Pick<JobRun, 'signal' | 'report'>,
+  { signal, watch }: PackRun,
 ): Promise<BlobDigest> {
   const source = { from: 'blob', blob: tar } as const;
   const work = { id: diffId, source, profile, to, diffId, tarSize: tar.size, midstates: null, proven };
-  return new PartExport(tools, work, { signal, onProgress: report }).run();
+  return new PartExport(tools, work, { signal, onProgress: told(watch) }).run();
+}
+
+/** A listener for the task that reads the layer. */
+function told(watch: LayerWatch): (counters: TaskCounters) => void {
+  const tell = watch.task();
+  return (counters) => {
+    tell(counters);
+    watch.bytes(counters.bytesIn);
+  };
 }
 
 function otherTar(expected: Digest, actual: Digest): Error {

@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../streams/abort.ts';
 import { CopyRun } from '../copy/copy-run.ts';
 import { LayerCopier } from '../copy/layer-copier.ts';
 import { LegacyConverter } from '../copy/legacy-image.ts';
+import { PackedLayers } from '../copy/packed-layers.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import type { CopiedImage, CopyJob } from './copy.ts';
 
@@ -21,7 +22,13 @@ export async function runCopy(tools: JobTools, job: CopyJob, run: JobRun): Promi
   try {
     const profile = await profileOf(job);
     dir = await mkdtemp(join(beside ?? tools.tempDir, 'layermill-copy-'));
-    const copier = new LayerCopier(tools, run, { sink, profile, repack: job.repack === true, cache, dir });
+    const copier = new LayerCopier(tools, run, {
+      sink,
+      profile,
+      repack: job.repack === true,
+      packed: new PackedLayers(cache),
+      dir,
+    });
     const copying = new CopyRun(tools, job, run, copier, new LegacyConverter(tools, run, dir));
     const results = await copying.all();
     throwIfAborted(run.signal);
