@@ -7,7 +7,7 @@ import type { ModernImage } from '../../image/image-source.ts';
 import { formatOf } from '../../image/media-types.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import { v1ChainOfModern } from '../../image/v1-of-modern.ts';
-import type { CopyJob, CopyResult } from '../jobs/copy.ts';
+import type { CopyTerms, CopyResult } from '../jobs/copy.ts';
 import { type Equality, equalityText, refuseChange, v1EqualityText } from './equality.ts';
 import type { CopiedLayer, LayerCopier } from './layer-copier.ts';
 
@@ -20,6 +20,15 @@ export interface ImageToCopy {
   chain: readonly V1Link[] | null;
 }
 
+/** How an image stands among the others of its destination, where that is for who brings it to say. */
+export interface Standing {
+  names: string[];
+  /** The one name in the destination, beside which there are only additional ones; null for all of `names`. */
+  ref: string | null;
+  additional: readonly string[];
+  order: number;
+}
+
 /** An image whose layers are in the destination. */
 export interface PreparedImage {
   asked: ImageToCopy;
@@ -29,7 +38,7 @@ export interface PreparedImage {
 }
 
 /** What of the image can stay the same. Throws MANIFEST_NOT_PRESERVED or CHANGE_NOT_ALLOWED where that is not enough. */
-export async function foreseeEquality(job: CopyJob, copier: LayerCopier, asked: ImageToCopy): Promise<Equality> {
+export async function foreseeEquality(job: CopyTerms, copier: LayerCopier, asked: ImageToCopy): Promise<Equality> {
   const { image } = asked;
   const profiles = await Promise.all(image.layers.map((layer) => copier.profileOf(layer)));
   const packed = profiles.find((profile) => profile !== null) ?? null;
@@ -43,7 +52,7 @@ export async function foreseeEquality(job: CopyJob, copier: LayerCopier, asked: 
   return equality;
 }
 
-function equalityOf({ sink, format }: CopyJob, { image, chain }: ImageToCopy, packed: boolean): Equality {
+function equalityOf({ sink, format }: CopyTerms, { image, chain }: ImageToCopy, packed: boolean): Equality {
   if (!sink.keepsManifests) return chain === null ? 'config' : 'identical';
   if (chain !== null) return 'config';
   if (image.manifest === null) return 'manifest';
@@ -51,7 +60,7 @@ function equalityOf({ sink, format }: CopyJob, { image, chain }: ImageToCopy, pa
   return packed ? 'diffids' : 'identical';
 }
 
-function whyNot({ sink, format }: CopyJob, image: ModernImage, packed: string | null): string {
+function whyNot({ sink, format }: CopyTerms, image: ModernImage, packed: string | null): string {
   if (!sink.keepsManifests) return 'the destination has no place for it';
   if (image.manifest === null) return 'it came without one';
   if (packed !== null) return `its layers are packed anew (${packed})`;
@@ -59,7 +68,7 @@ function whyNot({ sink, format }: CopyJob, image: ModernImage, packed: string | 
 }
 
 /** What the sink is to be given. */
-export function sinkImage(job: CopyJob, { asked, layers }: PreparedImage): SinkImage {
+export function sinkImage(job: CopyTerms, { asked, layers }: PreparedImage, standing?: Standing): SinkImage {
   const { image, names, chain } = asked;
   const config = decodeConfig(image.config);
   return {
@@ -73,11 +82,12 @@ export function sinkImage(job: CopyJob, { asked, layers }: PreparedImage): SinkI
     chain: job.sink.keepsManifests ? null : [...(chain ?? v1ChainOfModern(config))],
     createdSec: Math.floor(Date.parse(config.created ?? '') / 1000) || 0,
     inIndex: image.inIndex,
+    ...standing,
   };
 }
 
 /** The manifest as it came, or with what has changed; null where there was none: the sink makes one. */
-function manifestOf(job: CopyJob, { manifest }: ModernImage, layers: readonly CopiedLayer[]): SinkImage['manifest'] {
+function manifestOf(job: CopyTerms, { manifest }: ModernImage, layers: readonly CopiedLayer[]): SinkImage['manifest'] {
   if (manifest === null) return null;
   const format = job.format ?? formatOf(manifest.mediaType);
   const anew = layers.some(({ profile }) => profile !== null);
@@ -86,7 +96,7 @@ function manifestOf(job: CopyJob, { manifest }: ModernImage, layers: readonly Co
   return editManifest(manifest, targets, format);
 }
 
-export function resultOf(job: CopyJob, prepared: PreparedImage, manifestDigest: string | null): CopyResult {
+export function resultOf(job: CopyTerms, prepared: PreparedImage, manifestDigest: string | null): CopyResult {
   const { asked, layers, foreseen, seconds } = prepared;
   const { image, names, source } = asked;
   const same = manifestDigest !== null && manifestDigest === image.manifest?.digest;

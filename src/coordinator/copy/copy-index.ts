@@ -7,7 +7,7 @@ import { decodeIndex } from '../../image/manifest.ts';
 import { formatOf } from '../../image/media-types.ts';
 import { formatPlatform } from '../../image/platform.ts';
 import { bringAttachments } from '../attachments.ts';
-import type { CopyJob } from '../jobs/copy.ts';
+import type { CopyTerms } from '../jobs/copy.ts';
 import { refuseChange } from './equality.ts';
 import type { LayerCopier } from './layer-copier.ts';
 
@@ -22,7 +22,7 @@ export interface CopiedIndex {
  * one that lists what is there. `written` says what each manifest became, by its digest in the source.
  */
 export async function copiedIndex(
-  job: CopyJob,
+  job: CopyTerms,
   copier: LayerCopier,
   index: SourceIndex,
   written: ReadonlyMap<Digest, Target>,
@@ -65,7 +65,7 @@ export async function copiedIndex(
 }
 
 /** Throws MANIFEST_NOT_PRESERVED or CHANGE_NOT_ALLOWED for an index that would be another one than it may be. */
-function refuseOther({ preserveDigests, allow }: CopyJob, { ref }: SourceIndex, isOther: boolean): void {
+function refuseOther({ preserveDigests, allow }: CopyTerms, { ref }: SourceIndex, isOther: boolean): void {
   if (preserveDigests === true) {
     const reason = isOther ? 'not all of its members are there, in its format' : 'its images have changed';
     const message = `the index ${ref} cannot stay the same: ${reason}; it was not copied`;
@@ -86,7 +86,7 @@ function incomplete({ ref, digest }: SourceIndex, failed: SourceIndex['members']
   return engineError('INDEX_INCOMPLETE', message, { digest, platforms });
 }
 
-function nothingLeft({ platforms }: CopyJob, { ref }: SourceIndex): Error {
+function nothingLeft({ platforms }: CopyTerms, { ref }: SourceIndex): Error {
   const wanted = (platforms ?? []).map(formatPlatform).join(', ');
   const message =
     platforms === undefined

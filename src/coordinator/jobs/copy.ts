@@ -8,13 +8,8 @@ import type { ImageSource } from '../../image/image-source.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import type { Equality } from '../copy/equality.ts';
 
-/**
- * Brings the images of many sources to one destination without a store, each distinct layer once. Nothing is visible
- * there before all is done; the sink is closed at the end, and each source when it has been read.
- */
-export interface CopyJob {
-  type: 'copy';
-  sources: readonly CopySource[];
+/** How images come to one destination. */
+export interface CopyTerms {
   sink: ImageSink;
   /** `keep` (the default) leaves packed layers as they are, and plain ones too unless the destination wants them packed. */
   compression?: PackingName | 'keep' | undefined;
@@ -34,6 +29,15 @@ export interface CopyJob {
   additionalNames?: readonly string[] | undefined;
   /** Say what would be done, and do nothing. */
   dryRun?: boolean | undefined;
+}
+
+/**
+ * Brings the images of many sources to one destination without a store, each distinct layer once. Nothing is visible
+ * there before all is done; the sink is closed at the end, and each source when it has been read.
+ */
+export interface CopyJob extends CopyTerms {
+  type: 'copy';
+  sources: readonly CopySource[];
   cache?: BlobCache | null | undefined;
   /** Told of each image, when the destination is complete. */
   onImage?: ((result: CopiedImage) => void) | undefined;
