@@ -5,10 +5,13 @@ import type { TagStore } from '../graph/tag-store.ts';
 import { Budget } from '../streams/byte-budget.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
+import { CopyDesk } from './copy/copy-desk.ts';
+import type { PackedLayers } from './copy/packed-layers.ts';
 import { type JobDefaults, withDefaults } from './job-defaults.ts';
 import type { JobTools, StoreTools } from './job-context.ts';
 import { type Job, laneOf, type ResultOf, runJob } from './job-list.ts';
 import type { JobEvent, JobHandle, SubmitOptions } from './job.ts';
+import type { CopyTerms } from './jobs/copy.ts';
 import { type LaneName, Lanes } from './lanes.ts';
 import { Readiness } from './readiness.ts';
 import { type Jobs, runJobs } from './run-jobs.ts';
@@ -30,11 +33,20 @@ export interface CoordinatorOptions {
   defaults?: JobDefaults;
 }
 
+export interface DeskOptions {
+  /** What packing has taught; shared by the desks of a run. */
+  packed: PackedLayers;
+  signal: AbortSignal;
+  onWarning: (message: string) => void;
+}
+
 export interface Coordinator {
   /** Waits for room, then answers a handle on the job. Throws CANCELLED when the signal aborts before. */
   submit<Kind extends Job>(job: Kind, options?: SubmitOptions): Promise<JobHandle<ResultOf<Kind>>>;
   /** Runs jobs, taking the next one only when there is room. Leaving the iteration cancels what is left. */
   run<Kind extends Job>(jobs: Jobs<Kind>, options?: SubmitOptions): AsyncGenerator<JobEvent<Kind, ResultOf<Kind>>>;
+  /** Opens a desk for one destination: work that somebody else puts in order, outside the lanes. */
+  desk(terms: CopyTerms, options: DeskOptions): Promise<CopyDesk>;
   /** Refuses new jobs, cancels those there are and waits for their end. */
   close(): Promise<void>;
 }
@@ -84,6 +96,10 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   return {
     submit,
+    desk: (terms, { packed, signal, onWarning }) => {
+      const run = { signal, warn: onWarning, report: () => {}, expect: () => {} };
+      return closed ? Promise.reject(isClosed()) : CopyDesk.open(tools, terms, run, packed);
+    },
     run: <Kind extends Job>(jobs: Jobs<Kind>, given: SubmitOptions = {}) =>
       runJobs<Kind, ResultOf<Kind>>(submit, jobs, given),
     close: async () => {
