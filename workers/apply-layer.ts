@@ -49,11 +49,12 @@ function apply(system: System, input: ApplyLayer, context: TaskContext): Applied
     }),
     (layer) => layer.close(),
   );
-  const reader = toVisitor(applier, input.limits, context);
+  const reader = toVisitor(applier, 'write', input.limits, context);
   const read =
     input.bytes === null
       ? readUnhashed(system, input, reader, context)
       : readLayer(system, { ...input, bytes: input.bytes }, reader, context);
+  context.cell.enter('write');
   applier.finish();
   writer.finish();
   return { status: 'applied', entries: applier.entries, size: applier.size, ...read };

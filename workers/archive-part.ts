@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { openRebuilder } from '../src/archive/rebuild.ts';
 import { RECORD_FILE } from '../src/archive/record-format.ts';
 import type { ByteSink } from '../src/compression/codec.ts';
+import { blocks } from '../src/compression/blocks.ts';
 import { PART_BYTES } from '../src/compression/codec.ts';
 import { partEncoder } from '../src/compression/codecs.ts';
 import { engineError } from '../src/errors/kinds.ts';
@@ -12,6 +13,7 @@ import type { ArchivedPart, ArchivePart } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { ProvenPart } from './proven-part.ts';
 import { Scope } from './scope.ts';
+import { PIECE_BYTES, timed } from './timed.ts';
 
 const OPEN_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
 
@@ -22,22 +24,30 @@ export function archivePart(system: System, input: ArchivePart, context: TaskCon
   // Parts of one uncompressed output are written into the same file, so it may be there already.
   const fd = open.adopt(openSync(input.to, OPEN_FLAGS, 0o600), closeSync);
   let packedSize = 0;
-  const part = partEncoder(input.profile).part((chunk) => {
+  const { cell } = context;
+  const write = timed(cell, 'write', (chunk) => {
     for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at, chunk.length - at, input.at + packedSize + at);
     packedSize += chunk.length;
-    context.cell.addBytesOut(chunk.length);
-  }, input.last);
+    cell.addBytesOut(chunk.length);
+  });
+  const part = partEncoder(input.profile).part(write, input.last);
   const proven =
     input.proof === null || system.sha256 === null ? null : new ProvenPart(system.sha256, input.proof, input.part);
   const start = input.part * PART_BYTES;
   const end = Math.min(start + PART_BYTES, input.tarSize);
-  const state = tar.write(start, end, (chunk) => {
-    context.cell.throwIfCancelled();
-    context.cell.addBytesIn(chunk.length);
-    proven?.update(chunk);
-    part.write(chunk);
+  const pieces = blocks(PIECE_BYTES, (piece) => {
+    cell.throwIfCancelled();
+    cell.addBytesIn(piece.length);
+    cell.enter('hash');
+    proven?.update(piece);
+    cell.enter('compress');
+    part.write(piece);
+    cell.enter('read');
   });
+  const state = tar.write(start, end, pieces.write);
+  pieces.end();
   proven?.finish();
+  cell.enter('compress');
   const crc32 = part.end();
   return { tarSize: end - start, crc32, packedSize, state, proven: proven !== null };
 }

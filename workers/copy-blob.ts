@@ -41,7 +41,7 @@ function checkClone(blob: BlobRef, to: string, context: TaskContext): BlobDigest
 }
 
 function copyBytes(blob: BlobRef, to: string, context: TaskContext): BlobDigest {
-  using output = new OutputFile(to, blob.digest);
+  using output = new OutputFile(to, context.cell, blob.digest);
   readBlob(blob, (chunk) => {
     context.cell.throwIfCancelled();
     context.cell.addBytesIn(chunk.length);

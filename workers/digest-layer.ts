@@ -7,8 +7,8 @@ import { readLayer, toVisitor } from './read-layer.ts';
 /** Task `layer.digest`. The tar is read as when it is applied, so that what is refused there is refused here. */
 export function digestLayer(system: System, input: DigestLayer, context: TaskContext): LayerDigests {
   const bytes = { keepBlob: null, expected: input.expected };
-  return readLayer(system, { ...input, bytes }, toVisitor(countEntries(context), input.limits, context), context)
-    .digests;
+  const into = toVisitor(countEntries(context), 'read', input.limits, context);
+  return readLayer(system, { ...input, bytes }, into, context).digests;
 }
 
 function countEntries(context: TaskContext): TarVisitor {

@@ -9,6 +9,7 @@ import type { System } from '../src/system/system.ts';
 import type { JoinedParts, JoinParts } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { Scope } from './scope.ts';
+import { timed } from './timed.ts';
 
 const NOTHING: JoinedParts = { size: 0, tarSize: 0, crc32: 0, running: null, digest: null };
 
@@ -22,10 +23,14 @@ export function joinParts(system: System, input: JoinParts, context: TaskContext
   let { size, tarSize, crc32 } = joined ?? NOTHING;
   const fd = open.adopt(joined === null ? openSync(to, 'wx', 0o600) : openAgain(to, joined), closeSync);
   const sha256 = goOn(system, joined);
+  const write = timed(context.cell, 'write', (chunk) => {
+    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+  });
+  const hash = timed(context.cell, 'hash', (chunk) => sha256?.update(chunk));
   const append = (chunk: Buffer): void => {
     context.cell.throwIfCancelled();
-    for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
-    sha256?.update(chunk);
+    write(chunk);
+    hash(chunk);
     size += chunk.length;
     context.cell.addBytesIn(chunk.length);
   };
@@ -39,8 +44,8 @@ export function joinParts(system: System, input: JoinParts, context: TaskContext
   }
   if (!last) return { size, tarSize, crc32, running: sha256?.save().toString('base64') ?? null, digest: null };
   append(encoder.tail(crc32, tarSize));
-  const hash = sha256?.digest() ?? hashFile(to, context);
-  return { size, tarSize, crc32, running: null, digest: `sha256:${hash.toString('hex')}` };
+  const digest = sha256?.digest() ?? hashFile(to, context);
+  return { size, tarSize, crc32, running: null, digest: `sha256:${digest.toString('hex')}` };
 }
 
 /** What the hash knows of the file must still be in it. */
@@ -59,10 +64,11 @@ function goOn({ sha256 }: System, joined: JoinedParts | null): RunningSha256 | n
 }
 
 function hashFile(path: string, context: TaskContext): Buffer {
-  const hash = createHash('sha256');
+  const sha256 = createHash('sha256');
+  const hash = timed(context.cell, 'hash', (chunk) => sha256.update(chunk));
   readBlob({ path }, (chunk) => {
     context.cell.throwIfCancelled();
-    hash.update(chunk);
+    hash(chunk);
   });
-  return hash.digest();
+  return sha256.digest();
 }

@@ -3,12 +3,15 @@ import { type Pumped, pumpTar } from '../src/archive/pump-tar.ts';
 import type { TarVisitor } from '../src/archive/tar-entry.ts';
 import { createTarReader } from '../src/archive/tar-reader.ts';
 import type { TarSource } from '../src/archive/tar-source.ts';
+import { blocks } from '../src/compression/blocks.ts';
 import type { ByteSink } from '../src/compression/codec.ts';
 import type { System } from '../src/system/system.ts';
+import type { TaskStage } from '../src/tasks/stage-times.ts';
 import type { HashedLayer, LayerBytes } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { LayerHash } from './layer-hash.ts';
 import { NewFile } from './new-file.ts';
+import { PIECE_BYTES, timed } from './timed.ts';
 
 /** What the tasks that read a whole layer are all told. */
 interface LayerInput {
@@ -35,19 +38,31 @@ export function readLayer(
   const { keepBlob } = input.bytes;
   using kept = keepBlob === null ? null : new NewFile(keepBlob);
   const hash = new LayerHash(input.source, system.sha256);
-  const tar = (chunk: Buffer): void => {
+  const { cell } = context;
+  const tar = gathered(input.source, (chunk) => {
+    const before = cell.enter('hash');
     hash.tar(chunk);
+    cell.enter(before);
     into.write(chunk);
-  };
+  });
   const packed = (chunk: Buffer): void => {
+    const before = cell.enter('hash');
     hash.packed(chunk);
+    cell.enter('write');
     kept?.write(chunk);
+    cell.enter(before);
   };
-  const { compression, state } = pump(system, input, tar, context, packed);
+  const { compression, state } = pump(system, input, tar.write, context, packed);
+  tar.end();
   into.end();
   const digests = hash.finish(compression, input.bytes.expected);
   kept?.keep();
   return { digests, state };
+}
+
+/** A blob comes in large pieces already. */
+function gathered({ from }: TarSource, sink: ByteSink): { write: ByteSink; end(): void } {
+  return from === 'blob' ? { write: sink, end: () => {} } : blocks(PIECE_BYTES, sink);
 }
 
 /** As `readLayer`, while another task hashes the same bytes. */
@@ -62,13 +77,14 @@ export function readUnhashed(
   return { digests: null, state };
 }
 
-/** What reads the tar entry by entry; the unpacked bytes count as what the task put out. */
-export function toVisitor(visitor: TarVisitor, limits: LayerLimits, context: TaskContext): TarTaker {
+/** What reads the tar entry by entry, which is this stage; the unpacked bytes count as what the task put out. */
+export function toVisitor(visitor: TarVisitor, stage: TaskStage, limits: LayerLimits, { cell }: TaskContext): TarTaker {
   const reader = createTarReader(visitor, limits);
+  const write = timed(cell, stage, (chunk) => reader.write(chunk));
   return {
     write(chunk): void {
-      context.cell.addBytesOut(chunk.length);
-      reader.write(chunk);
+      cell.addBytesOut(chunk.length);
+      write(chunk);
     },
     end: () => reader.end(),
   };
@@ -86,5 +102,6 @@ export function pump(
     cell.throwIfCancelled();
     cell.addBytesIn(bytes);
   };
-  return pumpTar(system, source, tar, { limits, tick, packed, warn });
+  const unpacking = (unpack: ByteSink): ByteSink => timed(cell, 'inflate', unpack);
+  return pumpTar(system, source, tar, { limits, tick, packed, unpacking, warn });
 }

@@ -30,9 +30,13 @@ type Outcome = { ok: true; output: TaskOutput<TaskName> } | { ok: false; error: 
 async function outcome(handlers: TaskHandlers, request: TaskRequest, context: TaskContext): Promise<Outcome> {
   try {
     context.cell.throwIfCancelled();
+    // What a task does is reading, unless it says otherwise.
+    context.cell.enter('read');
     return { ok: true, output: await call(handlers, request, context) };
   } catch (thrown) {
     return { ok: false, error: toWire(thrown) };
+  } finally {
+    context.cell.enter(null);
   }
 }
 

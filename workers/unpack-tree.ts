@@ -6,6 +6,7 @@ import type { TaskMap } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
 import { pump } from './read-layer.ts';
 import { Scope } from './scope.ts';
+import { timed } from './timed.ts';
 
 /** Task `tree.unpack`. */
 export function unpackTree(
@@ -33,9 +34,12 @@ export function unpackTree(
       (layer) => layer.close(),
     );
     const reader = createTarReader(applier, input.limits);
-    pump(system, { source, limits: input.limits }, (chunk) => reader.write(chunk), context);
+    const write = timed(context.cell, 'write', (chunk) => reader.write(chunk));
+    pump(system, { source, limits: input.limits }, write, context);
+    context.cell.enter('write');
     reader.end();
     applier.finish();
+    context.cell.enter('read');
     entries += applier.entries;
   }
   applyLateModes(system, dir, lateModes);

@@ -17,6 +17,8 @@ export interface PumpOptions {
   tick(bytes: number): void;
   /** Gets the bytes of a packed blob as they are read; those of a plain tar are what `sink` gets. */
   packed?: ByteSink | undefined;
+  /** Answers what is to be called instead of `unpack`, which it calls: so its time can be taken. */
+  unpacking(unpack: ByteSink): ByteSink;
   warn(code: string, message: string, entry?: string): void;
 }
 
@@ -84,14 +86,18 @@ function pumpBlob(blob: BlobRef, sink: ByteSink, options: PumpOptions): Pumped {
 }
 
 /** Unpacks by what the first bytes say, whatever a name or media type claimed; gathers them when they come one by one. */
-function sniffing(sink: ByteSink, { limits, packed }: PumpOptions): Decoder & { compression(): Compression } {
+function sniffing(sink: ByteSink, options: PumpOptions): Decoder & { compression(): Compression } {
+  const { limits, packed } = options;
   let head: Buffer = Buffer.alloc(0);
   let compression: Compression = 'none';
   let decoder: Decoder | null = null;
   const start = (): Decoder => {
     compression = detectCompression(head);
     const started = decoderFor(compression, sink, expansionLimits(limits));
-    decoder = compression === 'none' || packed === undefined ? started : teed(started, packed);
+    if (compression === 'none') return (decoder = started);
+    const write = options.unpacking((chunk) => started.write(chunk));
+    const unpacker = { write, end: () => started.end() };
+    decoder = packed === undefined ? unpacker : teed(unpacker, packed);
     return decoder;
   };
   return {

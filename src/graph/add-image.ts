@@ -1,7 +1,8 @@
 import { chainIds, digestHex } from '../identity/digest.ts';
 import type { ModernImage, SourceLayer } from '../image/image-source.ts';
 import { onAbort, throwIfAborted } from '../streams/abort.ts';
-import type { TaskCounters } from '../tasks/task-cell.ts';
+import { StageSum } from '../tasks/stage-times.ts';
+import type { TaskProgress } from '../tasks/task-cell.ts';
 import { addHead } from './add-head.ts';
 import { type GraphContext, refuseReadOnly, type WorkOptions } from './context.ts';
 import { discardLayer, type FilledLayer, fillLayer } from './fill-layer.ts';
@@ -35,7 +36,7 @@ interface Step extends ChainLink {
   work: LayerWork | null;
   /** Whether we make it, and not another import. */
   own: boolean;
-  counters: TaskCounters;
+  counters: TaskProgress;
 }
 
 /** What an import brought so far, over its attempts. */
@@ -170,7 +171,7 @@ function claim(
   tally: Tally,
   options: AddImageOptions,
 ): Step {
-  const step: Step = { ...link, work: null, own: false, counters: { bytesIn: 0, bytesOut: 0, entries: 0 } };
+  const step: Step = { ...link, work: null, own: false, counters: sumOf([]) };
   if (present.has(step.id)) return step;
   tally.missing.add(step.id);
   const running = works.get(step.id);
@@ -178,7 +179,7 @@ function claim(
   tally.own.add(step.id);
   step.own = true;
   const parent = steps.at(-1)?.work ?? null;
-  const onProgress = (counters: TaskCounters): void => {
+  const onProgress = (counters: TaskProgress): void => {
     step.counters = counters;
     options.onProgress?.(sumOf(steps));
   };
@@ -257,12 +258,14 @@ function sizeOf({ layer: { blob } }: Step): number {
   return ('length' in blob ? blob.length : undefined) ?? blob.size ?? 0;
 }
 
-function sumOf(steps: readonly Step[]): TaskCounters {
+function sumOf(steps: readonly Step[]): TaskProgress {
   const sum = { bytesIn: 0, bytesOut: 0, entries: 0 };
+  const times = new StageSum();
   for (const { counters } of steps) {
+    times.task()(counters);
     sum.bytesIn += counters.bytesIn;
     sum.bytesOut += counters.bytesOut;
     sum.entries += counters.entries;
   }
-  return sum;
+  return { ...sum, stages: times.total };
 }

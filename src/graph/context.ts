@@ -3,6 +3,7 @@ import type { Driver } from '../drivers/driver.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { KeyedLock } from '../streams/keyed-lock.ts';
 import type { SpoolBudget } from '../streams/spool-budget.ts';
+import type { TaskProgress } from '../tasks/task-cell.ts';
 import type { TaskPool } from '../tasks/task-pool.ts';
 import type { BlobStore } from './blobs.ts';
 import type { CommitQueue } from './commit-queue.ts';
@@ -43,7 +44,7 @@ export interface CallOptions {
 
 /** How a long call reports, too. */
 export interface WorkOptions extends CallOptions {
-  onProgress?: ((counters: { bytesIn: number; bytesOut: number; entries: number }) => void) | undefined;
+  onProgress?: ((counters: TaskProgress) => void) | undefined;
   onWarning?: ((warning: { code: string; message: string; entry?: string }) => void) | undefined;
 }
 

@@ -3,6 +3,7 @@ import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
 import type { Digest } from '../identity/digest.ts';
 import type { ArchivedPart, BlobDigest, PartSource } from '../tasks/task-map.ts';
 import { type FileState, sourceChanged } from '../streams/read-blob.ts';
+import { StageSum } from '../tasks/stage-times.ts';
 import type { RunOptions } from '../tasks/task-pool.ts';
 import type { GraphContext, WorkOptions } from './context.ts';
 import { proofOfPart } from './midstates.ts';
@@ -40,6 +41,7 @@ export class PartExport {
   readonly #states: Buffer | null;
   readonly #joiner: PartJoiner | null;
   readonly #done = { bytesIn: 0, bytesOut: 0, entries: 0 };
+  readonly #times = new StageSum();
   readonly #tasks: Promise<unknown>[] = [];
   #next = 0;
   #state: FileState | null = null;
@@ -58,7 +60,7 @@ export class PartExport {
     this.#joiner =
       profile.compression === 'none'
         ? null
-        : new PartJoiner(context.pool, { profile, to, count: this.#count }, this.#run({ rank: tarSize + 1 }));
+        : new PartJoiner(context.pool, { profile, to, count: this.#count }, () => this.#run({ rank: tarSize + 1 }));
   }
 
   async run(): Promise<BlobDigest> {
@@ -73,6 +75,7 @@ export class PartExport {
       await Promise.all([...this.#tasks, this.#joiner?.joined]);
       if (beside === null && !this.#proven && !proven)
         await this.#prove(this.#joiner === null ? { from: 'blob', blob: { path: to, size: tarSize } } : source);
+      this.#report();
       return this.#joiner === null ? { digest: diffId, size: tarSize } : await this.#joiner.joined;
     } catch (error) {
       this.#stop.abort();
@@ -127,7 +130,11 @@ export class PartExport {
     this.#proven &&= proven;
     this.#done.bytesIn += tarSize;
     this.#done.bytesOut += packedSize;
-    this.#options.onProgress?.(this.#done);
+    this.#report();
+  }
+
+  #report(): void {
+    this.#options.onProgress?.({ ...this.#done, stages: this.#times.total });
   }
 
   #pathOf(part: number): string {
@@ -146,6 +153,6 @@ export class PartExport {
   }
 
   #run({ rank }: { rank: number }): RunOptions {
-    return { signal: this.#signal, job: this.#work.id, rank };
+    return { signal: this.#signal, job: this.#work.id, rank, onProgress: this.#times.task() };
   }
 }

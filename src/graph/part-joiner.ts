@@ -10,7 +10,7 @@ export class PartJoiner {
   readonly joined: Promise<BlobDigest>;
   readonly #pool: TaskPool;
   readonly #file: { profile: CompressionProfile; to: string; count: number };
-  readonly #options: RunOptions;
+  readonly #options: () => RunOptions;
   readonly #waiting = new Map<number, Part>();
   #next = 0;
   #soFar: JoinedParts | null = null;
@@ -20,7 +20,12 @@ export class PartJoiner {
   #finish!: (blob: BlobDigest) => void;
   #fail!: (error: unknown) => void;
 
-  constructor(pool: TaskPool, file: { profile: CompressionProfile; to: string; count: number }, options: RunOptions) {
+  /** `options` is asked for each task. */
+  constructor(
+    pool: TaskPool,
+    file: { profile: CompressionProfile; to: string; count: number },
+    options: () => RunOptions,
+  ) {
     this.#pool = pool;
     this.#file = file;
     this.#options = options;
@@ -51,7 +56,7 @@ export class PartJoiner {
         const { profile, to, count } = this.#file;
         const last = this.#next === count;
         const input = { parts, joined: this.#soFar, last, profile, to };
-        this.#soFar = await this.#pool.run('layer.join', input, this.#options);
+        this.#soFar = await this.#pool.run('layer.join', input, this.#options());
       }
       // In the same turn as the last look at what is ready: what is added from now on finds nobody at work.
       this.#busy = false;

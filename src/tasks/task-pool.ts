@@ -1,5 +1,5 @@
 import type { TaskWarning } from './envelope.ts';
-import type { TaskCell, TaskCounters } from './task-cell.ts';
+import type { TaskCell, TaskProgress } from './task-cell.ts';
 import type { TaskInput, TaskName, TaskOutput } from './task-map.ts';
 
 export interface RunOptions {
@@ -8,7 +8,7 @@ export interface RunOptions {
   /** Named in the error when the thread dies. */
   job?: string | undefined;
   /** Gets the counters ten times a second and once at the end. */
-  onProgress?: ((counters: TaskCounters) => void) | undefined;
+  onProgress?: ((counters: TaskProgress) => void) | undefined;
   onWarning?: ((warning: TaskWarning) => void) | undefined;
   /**
    * Bytes of the layer that the task is for: of those that wait for a thread the one of the largest layer is next, so

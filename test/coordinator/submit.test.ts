@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { engineError } from '../../src/errors/kinds.ts';
 import type { JobHandle } from '../../src/coordinator/job.ts';
 import { coordinate, failureOf, FakeGraph, registerJob, settle } from '../support/fake-graph.ts';
+import { noTime } from '../../src/tasks/stage-times.ts';
 
 describe('submit', () => {
   it('waits for room: submitting is the backpressure', async () => {
@@ -57,7 +58,7 @@ describe('submit', () => {
     const { options, finish } = await graph.untilBegun(1);
     expect(handle.id).toBe('register-1');
     expect(handle.progress()).toEqual({ state: 'running', totalBytes: null, bytesIn: 0, bytesOut: 0, entries: 0 });
-    options.onProgress!({ bytesIn: 10, bytesOut: 20, entries: 3 });
+    options.onProgress!({ bytesIn: 10, bytesOut: 20, entries: 3, stages: noTime() });
     expect(handle.progress()).toMatchObject({ bytesIn: 10, bytesOut: 20, entries: 3 });
     finish();
     expect((await handle.done).id).toBe('a');

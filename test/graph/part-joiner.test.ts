@@ -25,7 +25,7 @@ function notingPool(order: string[][], fails = Infinity): TaskPool {
 }
 
 const joinerOf = (pool: TaskPool, count: number): PartJoiner =>
-  new PartJoiner(pool, { profile: profileFor({ compression: 'gzip' }), to: 'file', count }, {});
+  new PartJoiner(pool, { profile: profileFor({ compression: 'gzip' }), to: 'file', count }, () => ({}));
 
 test('joins in order whatever came first, with any number of turns between', async () => {
   for (const turns of [0, 1, 2, 3, 4, 5, 10]) {

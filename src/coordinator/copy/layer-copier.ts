@@ -14,7 +14,7 @@ import { isPending, type PendingBlob } from '../../image/pending-blob.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { SpoolShare } from '../../streams/spool-budget.ts';
-import type { TaskCounters } from '../../tasks/task-cell.ts';
+import type { TaskProgress } from '../../tasks/task-cell.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import { packBlob } from './pack-blob.ts';
@@ -45,7 +45,7 @@ export interface LayerWatch {
   /** Bytes of it that have been read so far. */
   bytes(count: number): void;
   /** Answers the listener for one task that is run for it. */
-  task(): (counters: TaskCounters) => void;
+  task(): (counters: TaskProgress) => void;
   /** Milliseconds that passed outside of tasks: fetching or rebuilding it, bringing it to its place, waiting for room. */
   spent(stage: 'read' | 'write' | 'wait', ms: number): void;
 }

@@ -5,7 +5,7 @@ import { PartExport } from '../../graph/part-export.ts';
 import { type Digest } from '../../identity/digest.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
-import type { TaskCounters } from '../../tasks/task-cell.ts';
+import type { TaskProgress } from '../../tasks/task-cell.ts';
 import type { JobTools } from '../job-context.ts';
 import type { LayerWatch } from './layer-copier.ts';
 
@@ -83,7 +83,7 @@ function inParts(
 }
 
 /** A listener for the task that reads the layer. */
-function told(watch: LayerWatch): (counters: TaskCounters) => void {
+function told(watch: LayerWatch): (counters: TaskProgress) => void {
   const tell = watch.task();
   return (counters) => {
     tell(counters);
