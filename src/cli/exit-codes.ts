@@ -1,6 +1,6 @@
 import type { ErrorCode, ErrorKind } from '../errors/codes.ts';
 import type { EngineError } from '../errors/engine-error.ts';
-import { hasCode } from '../errors/kinds.ts';
+import { isPassing } from '../errors/passing.ts';
 
 /** What the exit code of the program says; scripts decide by it. */
 export const EXIT = {
@@ -48,12 +48,9 @@ const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
   NO_SPACE: EXIT.resource,
   TOO_MANY_FILES: EXIT.resource,
   TASK_OUT_OF_MEMORY: EXIT.resource,
+  TAG_MOVED: EXIT.mismatch,
+  PLAN_DOES_NOT_FIT: EXIT.resource,
   LIMIT_EXCEEDED: EXIT.failed,
-  // Asking again will not change what these registries say.
-  REGISTRY_UNAUTHORIZED: EXIT.failed,
-  REGISTRY_UNTRUSTED: EXIT.failed,
-  REGISTRY_REFUSED: EXIT.failed,
-  REGISTRY_PROTOCOL: EXIT.failed,
   // The store itself says no: no image is tried, whenever it says so.
   STORE_LOCKED: EXIT.refused,
   STORE_READ_ONLY: EXIT.refused,
@@ -63,13 +60,9 @@ const BY_CODE: { readonly [Code in ErrorCode]?: ExitCode } = {
 };
 
 export function exitCodeOf(error: EngineError, stage: Stage): ExitCode {
-  if (hasCode(error, 'REMOTE_FAILED') && isPermanent(error.details.status)) return EXIT.failed;
-  return BY_CODE[error.code] ?? BY_KIND[error.kind][stage];
-}
-
-/** An answer that asking again will not change: a client error other than "slow down" and "you took too long". */
-function isPermanent(status: number | undefined): boolean {
-  return status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
+  const known = BY_CODE[error.code];
+  if (known === undefined && error.kind === 'Remote' && !isPassing(error)) return EXIT.failed;
+  return known ?? BY_KIND[error.kind][stage];
 }
 
 /** The worst first. */

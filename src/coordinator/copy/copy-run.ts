@@ -1,11 +1,11 @@
 import { asEngineError } from '../../errors/wire.ts';
-import type { Digest } from '../../identity/digest.ts';
 import type { ImageSource, LegacyImage, ModernImage, SourceIndex, SourceItem } from '../../image/image-source.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
 import type { CopiedImage, CopyJob, CopySource } from '../jobs/copy.ts';
 import type { CopyDesk, Written } from './copy-desk.ts';
 import type { PreparedImage } from './copy-image.ts';
+import { namedByIndex } from './named-by-index.ts';
 
 /** One run of a copy: reads the sources, and puts what they hold in their order. */
 export class CopyRun {
@@ -47,7 +47,7 @@ export class CopyRun {
     }
     const written: Written = new Map();
     try {
-      for await (const item of namedByIndex(opened.images(), this.#job)) {
+      for await (const item of namedByIndex(opened.images(), this.#job.platforms)) {
         throwIfAborted(this.#run.signal);
         await this.#take(source.location, item, written);
       }
@@ -110,35 +110,4 @@ export class CopyRun {
   #fail(source: string, ref: string | null, thrown: unknown): void {
     this.#results.push({ source, ref, error: asEngineError(thrown) });
   }
-}
-
-/**
- * With one platform wanted, an index stands for its one image: that gets the names, and the index is not copied. Images
- * come before their index, so those without names wait for it.
- */
-async function* namedByIndex(items: AsyncIterable<SourceItem>, job: CopyJob): AsyncGenerator<SourceItem> {
-  if (job.platforms?.length !== 1) {
-    yield* items;
-    return;
-  }
-  let waiting: ModernImage[] = [];
-  for await (const item of items) {
-    if (item.kind === 'modern' && item.names.length === 0 && item.manifest !== null) waiting.push(item);
-    else if (item.kind === 'index' && waiting.some(({ manifest }) => isMember(item, manifest?.digest))) {
-      for (const image of waiting) {
-        const isIts = isMember(item, image.manifest?.digest);
-        yield isIts ? { ...image, ref: item.ref, names: [...item.names], inIndex: undefined } : image;
-      }
-      waiting = [];
-    } else {
-      // What refers to images comes when all of them have come.
-      if (item.kind === 'artifact') yield* waiting.splice(0);
-      yield item;
-    }
-  }
-  yield* waiting;
-}
-
-function isMember({ members }: SourceIndex, digest: Digest | undefined): boolean {
-  return members.some((member) => member.digest === digest);
 }
