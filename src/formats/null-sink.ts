@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Digest } from '../identity/digest.ts';
+import { targetOf } from '../image/edit-manifest.ts';
 import type { ImageSink } from '../image/image-sink.ts';
 import type { ManifestFormat } from '../image/media-types.ts';
 import type { FormatContext } from './context.ts';
@@ -29,7 +30,7 @@ export function openNullSink(
         if (move) await rm(blob.path, { force: true });
       }
     },
-    putImage: (image) => Promise.resolve({ manifestDigest: manifestOf(image, format).digest }),
+    putImage: (image) => Promise.resolve({ manifest: targetOf(manifestOf(image, format)) }),
     putIndex: () => Promise.resolve(),
     commit: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -195,7 +195,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['ocidir', 'it is called oci: here'],
 ]);
 
-function unknownTransport(text: string): Error {
+export function unknownTransport(text: string): Error {
   const name = text.slice(0, Math.max(text.indexOf(':'), 0));
   const known = [...TRANSPORTS.keys()].map((transport) => `${transport}:`).join(', ');
   const instead = INSTEAD.get(name);

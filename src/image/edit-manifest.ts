@@ -25,6 +25,11 @@ export interface Target {
   size: number;
 }
 
+/** How a document is referred to. */
+export function targetOf({ mediaType, digest, raw }: Document): Target {
+  return { mediaType, digest, size: raw.length };
+}
+
 type Fields = Record<string, unknown>;
 
 /** Annotations of a layer that speak of how its bytes were packed, and are wrong when they are packed anew. */

@@ -89,7 +89,8 @@ export interface SinkLayer {
 }
 
 export interface WrittenImage {
-  manifestDigest: Digest | null;
+  /** The manifest as others refer to it; null where the destination has none. */
+  manifest: { digest: Digest; size: number; mediaType: string } | null;
 }
 
 export interface SinkIndex {

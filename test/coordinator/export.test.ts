@@ -7,6 +7,7 @@ import { profileFor } from '../../src/compression/codecs.ts';
 import { profileText } from '../../src/compression/profile-text.ts';
 import type { ExportedImage } from '../../src/coordinator/jobs/export.ts';
 import { digestHex } from '../../src/identity/digest.ts';
+import { targetOf } from '../../src/image/edit-manifest.ts';
 import type { ImageSink } from '../../src/image/image-sink.ts';
 import { openSink } from '../../src/formats/transports.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
@@ -75,7 +76,7 @@ function noteSink(overrides: Partial<ImageSink> = {}): ImageSink & { calls: stri
     },
     putImage: ({ names, manifest }) => {
       calls.push(`image ${names.join()}`);
-      return Promise.resolve({ manifestDigest: manifest?.digest ?? null });
+      return Promise.resolve({ manifest: manifest === null ? null : targetOf(manifest) });
     },
     putIndex: ({ names }) => (calls.push(`index ${names.join()}`), Promise.resolve()),
     commit: () => (calls.push('commit'), Promise.resolve()),

@@ -37,7 +37,7 @@ function slowSink(): ImageSink {
       await delay(30);
       seen.push('blob done');
     },
-    putImage: () => Promise.resolve({ manifestDigest: null }),
+    putImage: () => Promise.resolve({ manifest: null }),
     putIndex: () => Promise.resolve(),
     commit: () => Promise.resolve(),
     close: () => Promise.resolve(void seen.push('sink closed')),

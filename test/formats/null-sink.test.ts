@@ -49,7 +49,7 @@ describe('null:', () => {
       for (const location of ['null:', `oci:${lab.dir}/layout`]) {
         const sink = await openSink(location, lab.context, { format });
         await sink.putBlob(layer.digest, { path, size }, { move: false });
-        digests.push((await sink.putImage(sinkImage(image))).manifestDigest);
+        digests.push((await sink.putImage(sinkImage(image))).manifest?.digest);
         await sink.putIndex({
           names: [],
           ref: null,

@@ -29,7 +29,7 @@ async function put(sink: ImageSink, image: FixtureImage, fields: Partial<SinkIma
     writeFileSync(path, stored);
     await sink.putBlob(digest, { path, size: stored.length }, { move: true });
   }
-  return (await sink.putImage({ ...sinkImage(image), ...fields })).manifestDigest;
+  return (await sink.putImage({ ...sinkImage(image), ...fields })).manifest?.digest ?? null;
 }
 
 async function write(location: string, images: FixtureImage[], options?: SinkOptions): Promise<void> {

@@ -1,5 +1,7 @@
+import type { ErrorCode } from '../../errors/codes.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { Batch } from '../batch.ts';
+import type { Json } from '../ledger/ledger.ts';
 
 /**
  * A batch whose sources have been read: every image and every distinct layer, with what is known of their sizes. JSON
@@ -25,22 +27,34 @@ export interface PlannedSource {
   entry: number;
   /** Size and times of the file, or the digest that the tag leads to; null where only reading tells. */
   fingerprint: string | null;
-  /** Why it could not be read, if so: it is then tried again by the run. */
-  error: { code: string; message: string } | null;
 }
+
+/** Something that is known to go wrong before it is tried. */
+export interface Problem {
+  code: ErrorCode;
+  message: string;
+  details: Json;
+}
+
+export type PlannedKind = 'image' | 'index' | 'artifact';
 
 export interface PlannedImage {
   /** The same for the same thing in every plan: a digest of source, place in it and destination. */
   key: string;
-  kind: 'image' | 'index' | 'artifact';
+  kind: PlannedKind;
   /** The number of its source. */
   source: number;
-  /** Its place among all that the source gives. */
-  place: number;
+  /** Its place among all that the source gives; null for a source that could not be read. */
+  place: number | null;
   /** What it is called in its source. */
   ref: string;
   /** What it will be called, in familiar form. */
   names: string[];
+  /** The one name in the destination (a tag of a repository), beside which there are `additional` ones; null for all of `names`. */
+  only: string | null;
+  additional: string[];
+  /** The names of the index that lists it, of an image without names of its own. */
+  inIndex: string[] | null;
   /** Where it goes, as `openSink` takes it. */
   destination: string;
   /** Of the manifest or index as it is in the source. */
@@ -51,6 +65,8 @@ export interface PlannedImage {
   blobs: string[];
   /** Keys of the images that must be there before it: members of an index, what an artifact is about. */
   needs: string[];
+  /** Why it cannot be done. */
+  problem: Problem | null;
 }
 
 export interface PlannedBlob {

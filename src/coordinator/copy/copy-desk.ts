@@ -85,18 +85,24 @@ export class CopyDesk implements AsyncDisposable {
     return { ...prepared, seconds: Math.round(performance.now() - started) / 1000 };
   }
 
-  async put(prepared: PreparedImage, written: Written, standing?: Standing): Promise<CopyResult> {
+  /** `target` is what to list it by; null where the destination has no manifests, and in a dry run. */
+  async put(
+    prepared: PreparedImage,
+    written: Written,
+    standing?: Standing,
+  ): Promise<{ result: CopyResult; target: Target | null }> {
     const { sink, dryRun = false } = this.#terms;
     const { manifest } = prepared.asked.image;
     const made = sinkImage(this.#terms, prepared, standing);
     const same = prepared.foreseen === 'identical' ? (manifest?.digest ?? null) : null;
-    const digest = dryRun ? same : (await sink.putImage(made)).manifestDigest;
+    const target = dryRun ? null : (await sink.putImage(made)).manifest;
+    const digest = target?.digest ?? (dryRun ? same : null);
     if (manifest !== null && digest !== null) {
       if (manifest.digest === digest) this.arrived(digest);
       const { raw, mediaType } = made.manifest ?? manifest;
-      written.set(manifest.digest, { digest: digest as Digest, size: raw.length, mediaType });
+      written.set(manifest.digest, target ?? { digest, size: raw.length, mediaType });
     }
-    return resultOf(this.#terms, prepared, digest);
+    return { result: resultOf(this.#terms, prepared, digest), target };
   }
 
   /** Answers what the index has become; null in a dry run. */

@@ -92,7 +92,8 @@ export class CopyRun {
   }
 
   async #put(prepared: PreparedImage, written: Written): Promise<void> {
-    this.#results.push({ ...(await this.#desk.put(prepared, written)), error: null });
+    const { result } = await this.#desk.put(prepared, written);
+    this.#results.push({ ...result, error: null });
   }
 
   async #putIndex(item: SourceIndex, written: Written): Promise<void> {

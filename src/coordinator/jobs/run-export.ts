@@ -92,7 +92,7 @@ async function putImage(
   const manifest = keepManifest ? image.manifest.manifest : null;
   const createdSec = Math.floor(Date.parse(image.image.created) / 1000) || 0;
   try {
-    const { manifestDigest } = await sink.putImage({
+    const { manifest: written } = await sink.putImage({
       names,
       ref,
       config,
@@ -103,6 +103,7 @@ async function putImage(
       createdSec,
       inIndex: asked.index === null ? undefined : asked.names,
     });
+    const manifestDigest = written?.digest ?? null;
     const bytes = layers.reduce((sum, layer) => sum + layer.size, 0);
     const equal = equality(planned, manifestDigest);
     const { id } = image.image;

@@ -1,7 +1,7 @@
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
 import type { DocumentLimits } from '../../image/document-limits.ts';
-import type { Document } from '../../image/edit-manifest.ts';
+import { type Document, targetOf } from '../../image/edit-manifest.ts';
 import type { SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import { isIndexType, type ManifestFormat } from '../../image/media-types.ts';
@@ -43,7 +43,7 @@ export class DirStaging {
     const manifest = manifestOf(image, this.#format);
     await this.#blobs.putBytes(manifest.raw, manifest.digest);
     this.#images.set(manifest.digest, manifest);
-    return { manifestDigest: manifest.digest };
+    return { manifest: targetOf(manifest) };
   }
 
   putIndex({ raw, mediaType, digest }: SinkIndex): Promise<void> {

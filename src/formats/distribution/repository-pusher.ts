@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineError } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
-import type { Document } from '../../image/edit-manifest.ts';
+import { type Document, targetOf } from '../../image/edit-manifest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { allDone } from '../../streams/all-done.ts';
@@ -71,7 +71,7 @@ export class RepositoryPusher {
     await this.#putBytes(image.configDigest, image.config);
     await this.putManifest(manifest);
     this.#tag(tags, manifest);
-    return { manifestDigest: manifest.digest };
+    return { manifest: targetOf(manifest) };
   }
 
   async putIndex(index: SinkIndex, tags: readonly string[], check: (digest: Digest) => void): Promise<void> {

@@ -127,7 +127,7 @@ async function belowPrefix(
     putBlob: (digest, blob, { move }) => staging.put(digest, blob, move),
     putImage: async (image) => {
       const { names, inIndex, additional = [] } = image;
-      let written: WrittenImage = { manifestDigest: null };
+      let written: WrittenImage = { manifest: null };
       for (const [pusher, tags] of await under([...(inIndex ?? names), ...additional])) {
         await allDone(image.layers.map(({ digest, size }) => push(pusher, digest, size)));
         written = await pusher.putImage(image, inIndex === undefined ? tags : [], (digest) => live(digest, pusher));

@@ -37,7 +37,7 @@ export async function openLegacySink(path: string, ref: string | null, context: 
     putImage: async (image) => {
       const head = addChain(images, image);
       for (const name of asked === null ? image.names : [asked]) names.push([name, head]);
-      return { manifestDigest: null };
+      return { manifest: null };
     },
     putIndex: () => Promise.reject(noPlaceForIndex()),
     commit: () => write(members(images, names, blobs)),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { engineError } from '../../errors/kinds.ts';
 import { type Digest, sha256Digest } from '../../identity/digest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
+import { targetOf } from '../../image/edit-manifest.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
@@ -35,11 +36,12 @@ export class LayoutStaging {
 
   async putImage(image: SinkImage): Promise<WrittenImage> {
     await this.blobs.putBytes(image.config, image.configDigest);
-    const { raw, mediaType, digest } = manifestOf(image, this.#format);
-    await this.blobs.putBytes(raw, digest);
+    const document = manifestOf(image, this.#format);
+    await this.blobs.putBytes(document.raw, document.digest);
+    const manifest = targetOf(document);
     const { names, additional = [], ref, order } = image;
-    this.#images.push({ entry: { mediaType, digest, size: raw.length }, names, additional, ref, order });
-    return { manifestDigest: digest };
+    this.#images.push({ entry: manifest, names, additional, ref, order });
+    return { manifest };
   }
 
   async putIndex({ raw, mediaType, digest, names, additional = [], ref, order }: SinkIndex): Promise<void> {

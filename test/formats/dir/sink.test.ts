@@ -28,7 +28,7 @@ async function put(sink: ImageSink, image: FixtureImage): Promise<Digest> {
     if (await sink.hasBlob(digest, stored.length)) continue;
     await putBlob(sink, stored);
   }
-  return (await sink.putImage(sinkImage(image))).manifestDigest!;
+  return (await sink.putImage(sinkImage(image))).manifest!.digest;
 }
 
 async function putBlob(sink: ImageSink, bytes: Buffer): Promise<Digest> {

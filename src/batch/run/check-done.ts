@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { relist } from '../../coordinator/copy/relist.ts';
+import { parseDockerReference } from '../../formats/distribution/docker-reference.ts';
+import { REF_NAME } from '../../formats/names.ts';
+import { parseLocation } from '../../formats/transports.ts';
+import { parseRepositoryTag } from '../../identity/reference.ts';
+import { decodeIndex } from '../../image/manifest.ts';
+import type { Json, Ledger, LedgerRow } from '../ledger/ledger.ts';
+import { fingerprintOf } from '../plan/fingerprint.ts';
+import { inParallel } from '../plan/in-parallel.ts';
+import type { Plan, PlannedImage } from '../plan/plan.ts';
+import type { BatchTools } from '../tools.ts';
+import type { Destinations } from './destinations.ts';
+import type { DoneImage, ItemWork } from './item-work.ts';
+import { destinationKey } from './ledger-plan.ts';
+
+export interface CheckParts {
+  tools: BatchTools;
+  ledger: Ledger;
+  plan: Plan;
+  destinations: Destinations;
+  work: ItemWork;
+  /** Believe what the ledger says of finished destinations and of registries, without looking. */
+  trust: boolean;
+  signal: AbortSignal;
+}
+
+/** An image that was brought before. */
+export interface Done {
+  image: PlannedImage;
+  done: DoneImage;
+}
+
+/** HEAD requests that wait for their turn at the hosts. */
+const HEADS_AT_ONCE = 64;
+const DESTINATIONS_AT_ONCE = 4;
+
+/**
+ * Looks whether what the ledger calls done is still where it was put, by one HEAD for each tag, and one look at each local
+ * destination; what is not there waits again. Destinations that are gone on with are told what they have. Answers what is there.
+ */
+export async function checkDone(parts: CheckParts): Promise<Done[]> {
+  const rows = new Map((await parts.ledger.items()).map((row) => [row.item.key, row]));
+  const notes = await parts.ledger.notes();
+  const places = new Map<string, PlannedImage[]>();
+  for (const image of parts.plan.images) {
+    if (image.problem !== null) continue;
+    const known = places.get(image.destination);
+    if (known === undefined) places.set(image.destination, [image]);
+    else known.push(image);
+  }
+  const found = await inParallel([...places], DESTINATIONS_AT_ONCE, ([location, images]) =>
+    checkDestination(parts, location, images, rows, notes.get(`destination ${location}`) ?? null),
+  );
+  return found.flat();
+}
+
+async function checkDestination(
+  parts: CheckParts,
+  location: string,
+  images: readonly PlannedImage[],
+  rows: ReadonlyMap<string, LedgerRow>,
+  note: Json,
+): Promise<Done[]> {
+  const { ledger, work } = parts;
+  const done = images.flatMap((image): Done[] => {
+    const row = rows.get(image.key);
+    return row?.state === 'done' ? [{ image, done: row.result!.data as unknown as DoneImage }] : [];
+  });
+  const end = destinationKey(location);
+  const isFinished = rows.get(end)?.state === 'done';
+  const there = new Set(await whatIsThere(parts, location, done, isFinished && done.length === images.length, note));
+  const lost = new Set(done.filter((one) => !there.has(one)).map(({ image }) => image.key));
+  // With an index its images are looked at again.
+  for (const { image } of done) if (lost.has(image.key)) for (const need of image.needs) lost.add(need);
+  const kept = done.filter(({ image }) => !lost.has(image.key));
+  const isOpen = lost.size > 0 || done.length < images.length;
+  const again = [...lost].filter((key) => rows.get(key)?.state === 'done');
+  if (isOpen && isFinished) again.push(end);
+  if (again.length > 0) await ledger.reopen(again);
+  for (const one of kept) work.recall(one.image, one.done);
+  return kept;
+}
+
+async function whatIsThere(
+  parts: CheckParts,
+  location: string,
+  done: readonly Done[],
+  isWhole: boolean,
+  note: Json,
+): Promise<readonly Done[]> {
+  if (done.length === 0) return [];
+  const { transport, path } = parseLocation(location);
+  if (transport === 'null') return done;
+  if (transport === 'docker') return parts.trust ? done : tagged(parts, path, done);
+  if (isWhole && (parts.trust || (await isAsNoted(location, note, parts.signal)))) return done;
+  if (isWhole && transport === 'oci') {
+    const listed = await listedIn(path, done);
+    if (listed.length === done.length) return listed;
+  }
+  return relisted(parts, location, done);
+}
+
+async function isAsNoted(location: string, note: Json, signal: AbortSignal): Promise<boolean> {
+  const { fingerprint = null } = (note ?? {}) as { fingerprint?: string | null };
+  return fingerprint !== null && fingerprint === (await fingerprintOf(location, undefined, signal));
+}
+
+/** Those whose tags lead to them. A registry that cannot be asked says nothing for them. */
+async function tagged({ tools, signal }: CheckParts, path: string, done: readonly Done[]): Promise<Done[]> {
+  const { host, name, tag } = parseDockerReference(path);
+  const repository = await tools.to.registries!.repository(host, name);
+  const leads = async (reference: string, digest: string | null): Promise<boolean> =>
+    (await repository.headManifest(reference, signal).catch(() => null))?.digest === digest;
+  const checked = await inParallel(done, HEADS_AT_ONCE, async (one) => {
+    const tags = tagsOf(one.image, tag);
+    const found = await Promise.all(tags.map((reference) => leads(reference, one.done.digest)));
+    return found.every((isSame) => isSame) ? [one] : [];
+  });
+  return checked.flat();
+}
+
+function tagsOf({ inIndex, kind, only, additional }: PlannedImage, tag: string | null): string[] {
+  if (inIndex !== null || kind === 'artifact') return [];
+  return [only ?? tag ?? 'latest', ...additional.map((name) => parseRepositoryTag(name).reference)];
+}
+
+/** Those that the index of a layout lists by their names. */
+async function listedIn(path: string, done: readonly Done[]): Promise<Done[]> {
+  const raw = await readFile(join(path, 'index.json')).catch(() => null);
+  if (raw === null) return [];
+  const lines = decodeIndex(raw, null).map(({ digest, annotations }) => ({ digest, name: annotations.get(REF_NAME) }));
+  return done.filter(({ image, done: { digest, names } }) => {
+    if (image.inIndex !== null || image.kind === 'artifact') return true;
+    const own = lines.filter((line) => line.digest === digest);
+    return own.length > 0 && names.every((name) => own.some((line) => line.name === name) || own.length === 1);
+  });
+}
+
+/** Puts again what is whole in a destination that is gone on with, so that it is listed in the end. */
+async function relisted(
+  { destinations, plan, work }: CheckParts,
+  location: string,
+  done: readonly Done[],
+): Promise<Done[]> {
+  const entry = plan.batch.entries[plan.sources[done[0]!.image.source]!.entry]!;
+  const sink = await destinations.sink(location, entry).catch(() => null);
+  const kept: Done[] = [];
+  for (const one of sink === null ? [] : done) {
+    const { target, artifact } = one.done;
+    const { inIndex } = one.image;
+    if (target === null) continue;
+    const before = { target, artifact, standing: work.standingOf(one.image), inIndex: inIndex ?? undefined };
+    if (await relist(sink!, before)) kept.push(one);
+  }
+  return kept;
+}
