@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDockerReference } from '../../formats/distribution/docker-reference.ts';
+import { isEngineError } from '../../errors/kinds.ts';
+import { errnoOf } from '../../errors/system-error.ts';
 import type { Registries } from '../../formats/distribution/registry.ts';
 import { parseLocation } from '../../formats/transports.ts';
 
@@ -19,7 +21,8 @@ export async function fingerprintOf(
     if (transport === 'oci') return await fingerprintOfFile(join(path, 'index.json'));
     if (transport === 'dir') return await fingerprintOfFile(join(path, 'manifest.json'));
     return await fingerprintOfFile(path);
-  } catch {
+  } catch (error) {
+    if (isEngineError(error) ? error.kind === 'Cancelled' : errnoOf(error) === undefined) throw error;
     return null;
   }
 }
@@ -35,7 +38,7 @@ async function fingerprintOfTag(
 }
 
 /** Null for a directory: what is in it can change without it. */
-export async function fingerprintOfFile(path: string): Promise<string | null> {
-  const { size, mtimeNs, ctimeNs, ino, ...found } = await stat(path, { bigint: true });
-  return found.isFile() ? [ino, size, mtimeNs, ctimeNs].join(' ') : null;
+async function fingerprintOfFile(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true });
+  return found.isFile() ? [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(' ') : null;
 }
