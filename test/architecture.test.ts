@@ -17,6 +17,7 @@ const FLOORS: readonly string[][] = [
   ['batch', 'bench'],
   ['standalone-graph.ts'],
   ['engine.ts'],
+  ['migrate.ts'],
   ['cli', 'index.ts', 'driver-suite'],
 ];
 

@@ -29,6 +29,13 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     ),
     own: ['--format'],
   },
+  run: {
+    ...light(
+      'bring the images of a batch where they go, and go on when broken off',
+      async () => (await import('./commands/run.ts')).verb,
+    ),
+    own: ['--format'],
+  },
   export: heavy('write images to an archive or a layout', async () => (await import('./commands/export.ts')).verb),
   layer: heavy('get the top layer of an image as a tar', async () => (await import('./commands/layer.ts')).verb),
   unpack: heavy(

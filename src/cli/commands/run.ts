@@ -1,0 +1,109 @@
+import type { Batch } from '../../batch/batch.ts';
+import type { BatchEvent } from '../../batch/events.ts';
+import { errorOf } from '../../batch/run/failures.ts';
+import type { EngineError } from '../../errors/engine-error.ts';
+import { humanSize } from '../../reporting/human-size.ts';
+import { printable } from '../../reporting/printable.ts';
+import { addBatchOptions, type BatchOptions, batchOfOperands } from '../batch-options.ts';
+import { combineExitCodes, EXIT, type ExitCode } from '../exit-codes.ts';
+import { addRegistryOptions } from '../registry-options.ts';
+import type { Session } from '../session.ts';
+import { examples, type Verb } from '../verb.ts';
+
+interface Options extends BatchOptions {
+  ledger?: string;
+  trustLedger?: boolean;
+}
+
+export const verb: Verb = {
+  define: (command) =>
+    void addRegistryOptions(
+      addBatchOptions(
+        command
+          .usage('[options] <jobfile> | <source...> <destination>')
+          .argument(
+            '[operands...]',
+            'a job file; or sources as of `layermill copy`, patterns too, and where all of them go',
+          ),
+      )
+        .option('--ledger <file>', 'the record of the run (default: beside the job file, else in the state directory)')
+        .option('--trust-ledger', 'ask nobody about what the ledger calls done'),
+      ['src', 'dest'],
+    ).addHelpText('after', OUTRO),
+
+  run: async (session, operands, options: Options) =>
+    runJob(session, batchOfOperands(operands, options, session.settings.compression), options),
+};
+
+async function runJob(session: Session, batch: Batch, options: Options): Promise<ExitCode> {
+  const pipeline = await session.pipeline('now');
+  const { migrate } = await import('../../migrate.ts');
+  const codes: ExitCode[] = [];
+  const events = migrate(batch, {
+    pipeline,
+    settings: session.settings,
+    signal: session.signal,
+    ledger: options.ledger,
+    trustLedger: options.trustLedger,
+  });
+  for await (const event of events) codes.push(...tell(session, event));
+  return combineExitCodes(codes);
+}
+
+function tell(session: Session, event: BatchEvent): ExitCode[] {
+  switch (event.type) {
+    case 'planned':
+      session.progress.line(plannedText(event));
+      return [];
+    case 'image-done':
+      tellImage(session, event);
+      return [EXIT.done];
+    case 'image-failed':
+      if (event.retryInMs !== null) return [];
+      return [session.fail(errorOf(event.failure) as EngineError, { source: event.source, ref: event.ref }, 'image')];
+    case 'warning':
+      session.log.warn(event.message);
+      return [];
+    default:
+      return [];
+  }
+}
+
+function plannedText({ ledger, totals }: BatchEvent & { type: 'planned' }): string {
+  const { images, distinctLayers, layers, distinctBytes, logicalBytes } = totals;
+  const what = `${images} images, ${distinctLayers} of ${layers} layers distinct, ${humanSize(distinctBytes)} of ${humanSize(logicalBytes)}`;
+  return `${what}; ledger: ${ledger ?? 'none'}`;
+}
+
+function tellImage(session: Session, event: BatchEvent & { type: 'image-done' }): void {
+  const { type: _type, at: _at, key: _key, ...line } = event;
+  for (const warning of event.warnings) session.log.warn(`${event.ref}: ${warning}`);
+  if (session.json) session.out.json(line);
+  else if (event.changed) session.out.line(textOf(event));
+}
+
+function textOf({
+  names,
+  ref,
+  digest,
+  layers,
+  bytes,
+  equality,
+  destination,
+}: BatchEvent & { type: 'image-done' }): string {
+  const called = printable(names.length > 0 ? names.join(', ') : ref);
+  return `${called}  ${digest?.slice(7, 19) ?? ''}  ${layers} layers, ${humanSize(bytes)}  ${equality}  ${printable(destination)}`;
+}
+
+const OUTRO = `
+Each distinct layer is read, checked, packed and written once for all images. A run that was broken off, also by kill -9,
+goes on with the same command; one that is done is looked at, by one HEAD for each tag, and left alone.
+${examples(
+  [
+    'All archives of a directory to one layout',
+    "layermill run 'docker-archive:/archives/*.tar' oci:/out --dest-compress-format zstd",
+  ],
+  ['To a registry, each under its own name', "layermill run '/archives/*.tar' docker://registry.example/moved/"],
+  ['To a layout each', "layermill run '/archives/*.tar' 'oci:/out/{name}'"],
+  ['By a job file', 'layermill run job.yaml'],
+)}`;
