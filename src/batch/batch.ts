@@ -1,7 +1,7 @@
 import type { PackingName } from '../compression/codec.ts';
 import type { Equality } from '../coordinator/copy/equality.ts';
 import type { ManifestFormat } from '../image/media-types.ts';
-import type { ImageFilter } from './image-filter.ts';
+import type { ImageFilter, NameFilter } from './image-filter.ts';
 
 /**
  * What is to be done with many images, whoever said so: a job file, another tool's file, a command line. JSON values only:
@@ -63,9 +63,3 @@ export type BatchSource =
   | { type: 'registry'; location: string; repositories?: NameFilter | undefined }
   /** Files whose names fit: `docker-archive:/archives/*.tar`, `/archives/**` (the kind of each is found out). */
   | { type: 'pattern'; location: string };
-
-/** Regular expressions that must fit the whole name; without `allow` everything is let through. */
-export interface NameFilter {
-  allow?: readonly string[] | undefined;
-  deny?: readonly string[] | undefined;
-}
