@@ -195,6 +195,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['ocidir', 'it is called oci: here'],
 ]);
 
+/** The error for a place that is in no transport there is, with what takes the place of those that people know. */
 export function unknownTransport(text: string): Error {
   const name = text.slice(0, Math.max(text.indexOf(':'), 0));
   const known = [...TRANSPORTS.keys()].map((transport) => `${transport}:`).join(', ');

@@ -13,8 +13,10 @@ export interface RenameRule {
 /** Refuses a rule that can never do. Throws INVALID_ARGUMENT. */
 export function checkRename({ from, to }: RenameRule): void {
   const groups = new RegExp(`${wholeName(from).source}|`).exec('')!.length - 1;
-  for (const [, number] of to.replaceAll('$$', '').matchAll(/\$(\d{1,2})/g)) {
-    if (Number(number) > 0 && Number(number) <= groups) continue;
+  for (const [, number] of to.matchAll(/\$\$|\$(\d{1,2})/g)) {
+    // `$10` is the first group and a zero where there are no ten.
+    if (number === undefined || [number, number[0]].some((digits) => Number(digits) > 0 && Number(digits) <= groups))
+      continue;
     const has = groups === 0 ? 'no groups in brackets' : `${groups} ${groups === 1 ? 'group' : 'groups'}`;
     throw badArgument('rename', `${quoted(to)} speaks of $${number}, but ${quoted(from)} has ${has}`);
   }
