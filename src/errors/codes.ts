@@ -32,8 +32,13 @@ export interface ErrorDetails {
   STORE_IN_USE: { root: string; by: string };
   DIRECTORY_NOT_EMPTY: { path: string };
   TERMINAL_OUTPUT: Record<string, never>;
-  /** A job file that says something it cannot say; `line` counts from 1. */
-  JOB_FILE_INVALID: { file: string; key: string; line?: number };
+  /** A job file that says something it cannot say: the first problem, and all that were found; `line` counts from 1. */
+  JOB_FILE_INVALID: {
+    file: string;
+    key: string;
+    line?: number;
+    problems?: { key: string; line?: number; message: string }[];
+  };
   LEDGER_INVALID: { path: string };
   LEDGER_FORMAT_NEWER: { path: string; format: number };
 

@@ -60,6 +60,18 @@ export interface TransferOptions {
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
+/** How one registry is spoken to, where that is not said for all of them; a part that is not given is as for the others. */
+export interface HostOptions {
+  /** `HOST[:PORT]`, or `HOST[:PORT]/PATH` for what is below it: the longest one that fits a repository is asked. */
+  registry: string;
+  credentials?: { username: string; password: string } | undefined;
+  /** A file in the form of `auth.json`, and no other. */
+  authFile?: string | undefined;
+  /** As in RegistryOptions; of a registry as a whole. */
+  tlsVerify?: boolean | undefined;
+  certDir?: string | undefined;
+}
+
 /** How registries are spoken to: what a person may say on the command line, for sources and destinations apart. */
 export interface RegistryOptions {
   /** A file in the form of `auth.json`, instead of those of the search order. */
@@ -74,6 +86,8 @@ export interface RegistryOptions {
   certDir?: string | undefined;
   /** `registries.conf`, instead of the one of the search order. */
   registriesConf?: string | undefined;
+  /** What holds for some registries; creds and noCreds, which are of a command line, come before it. */
+  hosts?: readonly HostOptions[] | undefined;
   /** How often a request that may pass is tried again; 5 by default. */
   retryTimes?: number | undefined;
   /** Told what a person should know: a wait, the pulls that remain. */
