@@ -23,6 +23,12 @@ export interface FormatContext {
   platforms?: readonly Platform[] | undefined;
   /** Sources also give what refers to their images; by default they do not look for it. */
   referrers?: boolean | undefined;
+  /**
+   * Nothing is to be made of the images, and all that is wrong with them is asked for: a layer that is missing or has another
+   * length is a blob that says so, and an image without a config that can be read a broken one with its blobs. By default
+   * the first thing that is wrong is the error of the image.
+   */
+  allFaults?: boolean | undefined;
   /** The registries of this side of a run; without it one is opened by the first source or sink that needs it. */
   registries?: Registries | undefined;
   /** Where in their registries blobs of this run have been put, so that other repositories take them over from there. */

@@ -3,6 +3,7 @@ import type { SourceArtifact } from '../image/image-source.ts';
 import { decodeArtifact, type Descriptor } from '../image/manifest.ts';
 import { isPending, type PendingBlob } from '../image/pending-blob.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
+import { faultyBlob } from './broken.ts';
 import type { ImageContent } from './content.ts';
 import type { FormatContext } from './context.ts';
 import { checkLength, missingBlob, promised, readBlobOf } from './read-manifest.ts';
@@ -18,14 +19,18 @@ export interface ArtifactToRead {
 export async function readArtifact(
   content: ImageContent,
   { descriptor, tag, ref }: ArtifactToRead,
-  { documents }: FormatContext,
+  { documents, allFaults }: FormatContext,
 ): Promise<SourceArtifact> {
   const raw = await readBlobOf(content, descriptor, 'the manifest');
   const { mediaType, digest } = descriptor;
   const { config, layers, subject, artifactType, annotations } = decodeArtifact(raw, mediaType, documents);
   const parts = [...(config === null ? [] : [config]), ...layers];
   const blobs = new Map<string, BlobRef | PendingBlob>();
-  for (const part of parts) if (!blobs.has(part.digest)) blobs.set(part.digest, await locate(content, part));
+  for (const part of parts) {
+    if (blobs.has(part.digest)) continue;
+    const located = locate(content, part);
+    blobs.set(part.digest, await (allFaults === true ? located.catch((error) => faultyBlob(part, error)) : located));
+  }
   return {
     kind: 'artifact',
     ref,

@@ -112,7 +112,7 @@ async function* readNested(walk: Walk, index: Descriptor, depth: number): AsyncG
   } catch (error) {
     if (hasCode(error, 'BLOB_MISSING') && error.details.digest === index.digest) return;
     walk.outcome.images += 1;
-    yield brokenImage(memberRef(walk.ref, index), error);
+    yield brokenImage(memberRef(walk.ref, index), error, { digest: index.digest });
   }
 }
 
@@ -125,6 +125,12 @@ async function* readMember(walk: Walk, descriptor: Descriptor): AsyncGenerator<S
     if (read.kind === 'artifact') {
       walk.collected.members.push({ ...member, configDigest: null });
       walk.collected.attachments.push(...read.blobs);
+      return;
+    }
+    if (read.kind === 'broken') {
+      walk.collected.members.push({ ...member, configDigest: null });
+      walk.outcome.images += 1;
+      yield read;
       return;
     }
     const { configDigest, platform } = read;
@@ -140,7 +146,7 @@ async function* readMember(walk: Walk, descriptor: Descriptor): AsyncGenerator<S
     if (hasCode(error, 'BLOB_MISSING') && error.details.digest === digest) walk.outcome.missing.push(descriptor);
     else {
       walk.outcome.images += 1;
-      yield brokenImage(ref, error);
+      yield brokenImage(ref, error, { digest });
     }
   }
 }

@@ -1,11 +1,12 @@
 import { engineError } from '../errors/kinds.ts';
 import { decodeConfig } from '../image/decode-config.ts';
-import type { ModernImage, SourceLayer } from '../image/image-source.ts';
+import type { BrokenImage, ModernImage, SourceLayer } from '../image/image-source.ts';
 import { decodeManifest, type Descriptor, type Manifest } from '../image/manifest.ts';
 import { isConfigType, isDocumentType, isForeignLayerType, isLayerType } from '../image/media-types.ts';
 import { isPending, type PendingBlob } from '../image/pending-blob.ts';
 import { quoted } from '../image/strict-json.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
+import { brokenImage, faultyBlob } from './broken.ts';
 import type { FoundBlob, ImageContent, NamedDescriptor } from './content.ts';
 import type { FormatContext } from './context.ts';
 import { modernImage } from '../image/modern-image.ts';
@@ -24,18 +25,35 @@ export async function readBlobOf(content: ImageContent, descriptor: Descriptor, 
   return bytes;
 }
 
-/** Reads a manifest and its config; the layers are only located. */
+/** Reads a manifest and its config; the layers are only located. A broken image is answered where all faults are asked for. */
 export async function readManifest(
   content: ImageContent,
-  { descriptor, ref, names }: NamedDescriptor,
+  entry: NamedDescriptor,
   context: FormatContext,
-): Promise<ModernImage | Artifact> {
+): Promise<ModernImage | Artifact | BrokenImage> {
+  const { descriptor, ref, names } = entry;
   const raw = await readBlobOf(content, descriptor, 'the manifest');
-  const { mediaType, digest } = descriptor;
-  const manifest = decodeManifest(raw, mediaType, context.documents);
+  const manifest = decodeManifest(raw, descriptor.mediaType, context.documents);
   if (manifest.config === null || isArtifact(manifest)) {
-    return { kind: 'artifact', blobs: await blobsOf(content, descriptor, manifest) };
+    return { kind: 'artifact', blobs: await blobsOf(content, descriptor, manifest, context) };
   }
+  try {
+    return await readImage(content, entry, { ...manifest, config: manifest.config, raw }, context);
+  } catch (error) {
+    if (context.allFaults !== true) throw error;
+    const blobs: (BlobRef | PendingBlob)[] = [];
+    for (const layer of manifest.layers) blobs.push(await locateLayer(content, layer, context));
+    return brokenImage(ref, error, { names, digest: descriptor.digest, blobs });
+  }
+}
+
+async function readImage(
+  content: ImageContent,
+  { descriptor: { mediaType, digest }, ref, names }: NamedDescriptor,
+  manifest: Manifest & { config: Descriptor; raw: Buffer },
+  context: FormatContext,
+): Promise<ModernImage> {
+  const { raw } = manifest;
   const config = decodeConfig(await readBlobOf(content, manifest.config, 'the image config'), context.documents);
   if (config.diffIds.length !== manifest.layers.length) {
     throw engineError(
@@ -47,7 +65,7 @@ export async function readManifest(
   const layers: SourceLayer[] = [];
   for (const [index, diffId] of config.diffIds.entries()) {
     const layer = manifest.layers[index]!;
-    layers.push({ diffId, blob: await locateLayer(content, layer), mediaType: layer.mediaType });
+    layers.push({ diffId, blob: await locateLayer(content, layer, context), mediaType: layer.mediaType });
   }
   return modernImage(config, {
     ref,
@@ -67,16 +85,31 @@ async function blobsOf(
   content: ImageContent,
   manifest: Descriptor,
   { config, layers }: Manifest,
+  { allFaults }: FormatContext,
 ): Promise<Artifact['blobs']> {
   const blobs: Artifact['blobs'] = [];
   for (const descriptor of [manifest, ...(config === null ? [] : [config]), ...layers]) {
     const blob = await content.blob(descriptor);
     if (blob !== null) blobs.push(promised(blob, descriptor));
+    else if (allFaults === true) blobs.push(faultyBlob(descriptor, missingBlob(content, descriptor, 'the blob')));
   }
   return blobs;
 }
 
-async function locateLayer(content: ImageContent, layer: Descriptor): Promise<BlobRef | PendingBlob> {
+async function locateLayer(
+  content: ImageContent,
+  layer: Descriptor,
+  { allFaults }: FormatContext,
+): Promise<BlobRef | PendingBlob> {
+  try {
+    return await findLayer(content, layer);
+  } catch (error) {
+    if (allFaults === true) return faultyBlob(layer, error);
+    throw error;
+  }
+}
+
+async function findLayer(content: ImageContent, layer: Descriptor): Promise<BlobRef | PendingBlob> {
   if (!isLayerType(layer.mediaType)) {
     throw engineError(
       'MEDIA_TYPE_UNSUPPORTED',

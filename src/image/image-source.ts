@@ -113,4 +113,10 @@ export interface BrokenImage {
   kind: 'broken';
   ref: string;
   error: EngineError;
+  /** What it is called, where its source says so. */
+  names?: readonly string[] | undefined;
+  /** Of its manifest or index, where its source names one. */
+  digest?: Digest | undefined;
+  /** What its manifest names, where that could be read and somebody asked for all that is wrong. */
+  blobs?: readonly (BlobRef | PendingBlob)[] | undefined;
 }

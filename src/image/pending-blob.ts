@@ -1,3 +1,4 @@
+import type { EngineError } from '../errors/engine-error.ts';
 import type { Digest } from '../identity/digest.ts';
 
 /** Bytes that a source has to fetch or to rebuild before a thread can read them from a file. */
@@ -8,6 +9,10 @@ export interface PendingBlob {
   readonly size?: number;
   /** `HOST/REPOSITORY` of a registry that has them: a destination in the same registry may take them from there. */
   readonly origin?: string;
+  /** Why the bytes cannot be had, where that was seen already; `obtain` throws it. */
+  readonly problem?: EngineError;
+  /** Asks how many bytes there are, without fetching them; null when they are missing. */
+  probe?(signal?: AbortSignal): Promise<number | null>;
   /**
    * Writes the bytes into the new file `to` and checks what was promised of them; when that fails, no file stays.
    * May be called again, after a failure too. Throws what the source finds wrong: DIGEST_MISMATCH, SIZE_MISMATCH, ….

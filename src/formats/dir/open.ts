@@ -52,7 +52,8 @@ async function* readDir(reading: Reading): AsyncGenerator<SourceItem> {
   // What is no JSON has no type; its reader says so.
   const canBe = isManifestType(mediaType) || isSchema1Type(mediaType) || mediaType === '';
   const read = canBe ? await readManifest(content, entry, context) : null;
-  if (read?.kind !== 'modern') throw notAnImage(location, `it is an artifact of another kind (${quoted(mediaType)})`);
+  if (read?.kind !== 'modern' && read?.kind !== 'broken')
+    throw notAnImage(location, `it is an artifact of another kind (${quoted(mediaType)})`);
   yield read;
 }
 

@@ -44,6 +44,7 @@ function pendingBlob(repository: Repository, { digest, size }: Pick<Descriptor, 
     digest,
     size,
     origin: originOf(repository),
+    probe: (signal) => repository.blobSize(digest, signal),
     obtain: async (path, { signal, onProgress }) => {
       await repository.download({ digest, size }, path, { signal, onProgress });
       return { path, size, digest };
@@ -78,6 +79,7 @@ function pendingManifest(repository: Repository, descriptor: Descriptor, context
   return {
     digest,
     size,
+    probe: async (signal) => (await repository.headManifest(digest, signal))?.size ?? null,
     obtain: async (path, { signal }) => {
       const what = 'the manifest';
       const raw = descriptor.data ?? (await fetchManifest(repository, descriptor, what, { ...context, signal }));

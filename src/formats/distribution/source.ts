@@ -114,6 +114,7 @@ async function* readFound(
     return;
   }
   const read = isManifestType(mediaType) ? await readManifest(content, entry, context) : null;
-  if (read?.kind !== 'modern') throw notAnImage(entry.ref, `it is an artifact of another kind (${quoted(mediaType)})`);
+  if (read?.kind !== 'modern' && read?.kind !== 'broken')
+    throw notAnImage(entry.ref, `it is an artifact of another kind (${quoted(mediaType)})`);
   yield read;
 }

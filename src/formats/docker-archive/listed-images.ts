@@ -5,10 +5,11 @@ import { decodeConfig } from '../../image/decode-config.ts';
 import type { ImageConfig } from '../../image/image-config.ts';
 import type { ModernImage, SourceItem, SourceLayer } from '../../image/image-source.ts';
 import { verifyBlob } from '../../image/manifest.ts';
+import type { PendingBlob } from '../../image/pending-blob.ts';
 import { familiarReference } from '../../identity/reference.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import { type ArchiveFile, readPlain } from '../archive-file.ts';
-import { brokenImage } from '../broken.ts';
+import { brokenImage, faultyBlob } from '../broken.ts';
 import type { FormatContext } from '../context.ts';
 import { memberInvalid } from '../members.ts';
 import { taggedName } from '../names.ts';
@@ -25,11 +26,12 @@ export async function* readListedImages(
   for (const [place, image] of listed.entries()) {
     const [first] = image.repoTags;
     const ref = first === undefined ? `@${place}` : familiarReference(first);
+    let names: string[] | null = null;
     try {
-      const names = chosenNames(image, place, selection);
+      names = chosenNames(image, place, selection);
       if (names !== null) yield await readImage(archive, image, ref, names, context);
     } catch (error) {
-      yield brokenImage(ref, error);
+      yield brokenImage(ref, error, { names: names ?? [] });
     }
   }
 }
@@ -70,7 +72,7 @@ async function readImage(
     );
   }
   const layers = config.diffIds.map((diffId, index): SourceLayer => {
-    const blob = locateLayer(archive, image.layers[index]!);
+    const blob = locateLayer(archive, image.layers[index]!, context);
     return { diffId, blob, mediaType: null };
   });
   const { digest: configDigest, platform, warnings, raw } = config;
@@ -87,7 +89,16 @@ async function readConfig(archive: ArchiveFile, name: string, context: FormatCon
   return decodeConfig(raw, context.documents);
 }
 
-function locateLayer(archive: ArchiveFile, name: string): BlobRef {
+function locateLayer(archive: ArchiveFile, name: string, { allFaults }: FormatContext): BlobRef | PendingBlob {
+  try {
+    return findLayer(archive, name);
+  } catch (error) {
+    if (allFaults === true) return faultyBlob(null, error);
+    throw error;
+  }
+}
+
+function findLayer(archive: ArchiveFile, name: string): BlobRef {
   const member = archive.members.file(name);
   if (member === undefined) throw memberInvalid(name, 'it is named as a layer, but is not in the archive');
   const blob = archive.blob(member);

@@ -118,7 +118,7 @@ async function* readEntries(
       images += yield* readEntry(content, entry, warnings, context);
     } catch (error) {
       images += 1;
-      yield brokenImage(entry.ref, error);
+      yield brokenImage(entry.ref, error, { names: entry.names, digest: entry.descriptor.digest });
     }
   }
   if (images === 0 && entries.length > 0) throw onlyArtifacts(location);
@@ -160,7 +160,7 @@ async function* readEntry(
     return images;
   }
   const read = isManifestType(mediaType) ? await readManifest(content, entry, context) : null;
-  if (read?.kind === 'modern') {
+  if (read?.kind === 'modern' || read?.kind === 'broken') {
     yield read;
     return 1;
   }

@@ -39,7 +39,7 @@ export class StoreReader {
 
   async *#image(entry: StoreEntry): AsyncGenerator<SourceItem> {
     const read = await readManifest(this.#content, entry, this.#context);
-    if (read.kind === 'modern') yield read;
+    if (read.kind === 'modern' || read.kind === 'broken') yield read;
     else this.#skip(entry, 'it is no image');
   }
 
