@@ -17,7 +17,7 @@ import { type CreateOptions, newImage } from './create.ts';
 import type { Family } from './family.ts';
 import type { Image, ImageLayer, LayerInfo } from './image.ts';
 import type { IndexStore, KeptIndex } from './indexes.ts';
-import { type ExportedLayer, exportLayer } from './layer-export.ts';
+import { checkLayer, type ExportedLayer, exportLayer } from './layer-export.ts';
 import type { LayerInput } from './layer-input.ts';
 import type { LayerWorks } from './layer-work.ts';
 import { historyOf, layersOf } from './layers.ts';
@@ -233,6 +233,11 @@ export class Graph implements AsyncDisposable {
   /** Writes one layer into a new file; see `exportLayer`. */
   exportLayer(id: string, profile: CompressionProfile, to: string, options: WorkOptions = {}): Promise<ExportedLayer> {
     return exportLayer(this.#context, id, profile, to, options);
+  }
+
+  /** Makes the tar of one layer again and compares it with its DiffID, writing nothing; see `checkLayer`. */
+  async checkLayer(id: string, diffId: Digest, options: WorkOptions = {}): Promise<void> {
+    await checkLayer(this.#context, id, diffId, options);
   }
 
   /** The real layers of an image, base first. */

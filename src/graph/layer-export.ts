@@ -2,7 +2,7 @@ import { type CompressionProfile, PART_BYTES } from '../compression/codec.ts';
 import { withLibrary } from '../compression/libraries.ts';
 import { profileText } from '../compression/profile-text.ts';
 import type { Digest } from '../identity/digest.ts';
-import type { BlobDigest } from '../tasks/task-map.ts';
+import type { BlobDigest, LayerDigests } from '../tasks/task-map.ts';
 import { type GraphContext, retainPresent, type WorkOptions } from './context.ts';
 import { layerSource } from './layer-source.ts';
 import { PartExport } from './part-export.ts';
@@ -44,6 +44,25 @@ export async function exportLayer(
     const input = { source, profile, to, expected, limits: context.limits };
     const made = await context.pool.run('layer.archive', input, { ...options, job: id });
     return { ...made, profile: profileText(profile) };
+  } finally {
+    release();
+  }
+}
+
+/**
+ * Makes the tar of a registered layer without writing it anywhere. Throws DIFF_ID_MISMATCH when it is not what it was
+ * registered from, SIZE_MISMATCH and others when files of it are gone.
+ */
+export async function checkLayer(
+  context: GraphContext,
+  id: string,
+  diffId: Digest,
+  options: WorkOptions = {},
+): Promise<LayerDigests> {
+  const release = retainPresent(context, id);
+  try {
+    const input = { source: await layerSource(context, id), expected: { diffId }, limits: context.limits };
+    return await context.pool.run('layer.digest', input, { ...options, job: id });
   } finally {
     release();
   }

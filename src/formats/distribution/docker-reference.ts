@@ -52,6 +52,14 @@ export function parseDockerDestination(rest: string): DockerReference | DockerPr
   return { host, prefix: name.slice(0, -1) };
 }
 
+/** The path of a name below another registry: `quay.io/team/app:1` → `team/app`. */
+export function pathOf(name: string): string {
+  const { repository } = parseRepositoryTag(name);
+  const slash = repository.indexOf('/');
+  const first = repository.slice(0, Math.max(slash, 0));
+  return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
+}
+
 /** What follows the slashes. */
 function checkForm(rest: string, mayEndInSlash = false): string {
   if (/^\/*[^/]*@[^/]*\//.test(rest.replace(/^\/*[a-z]+:\/\//, ''))) {

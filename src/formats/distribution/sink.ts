@@ -9,7 +9,7 @@ import { allDone } from '../../streams/all-done.ts';
 import { subjectOf } from '../../image/subject-tag.ts';
 import { BlobStaging } from '../blob-staging.ts';
 import type { FormatContext } from '../context.ts';
-import { type DockerPrefix, type DockerReference, parseDockerDestination } from './docker-reference.ts';
+import { type DockerPrefix, type DockerReference, parseDockerDestination, pathOf } from './docker-reference.ts';
 import { registriesOf } from './registries-of.ts';
 import { RepositoryPusher } from './repository-pusher.ts';
 
@@ -155,14 +155,6 @@ async function belowPrefix(
       await close();
     },
   };
-}
-
-/** The path of a name below another registry: `quay.io/team/app:1` → `team/app`. */
-function pathOf(name: string): string {
-  const { repository } = parseRepositoryTag(name);
-  const slash = repository.indexOf('/');
-  const first = repository.slice(0, Math.max(slash, 0));
-  return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
 }
 
 function otherDigest(location: string, expected: Digest, actual: Digest): Error {
