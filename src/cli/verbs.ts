@@ -36,6 +36,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     ),
     own: ['--format'],
   },
+  verify: light(
+    'look whether images are what they should be, wherever they are',
+    async () => (await import('./commands/verify.ts')).verb,
+  ),
   export: heavy('write images to an archive or a layout', async () => (await import('./commands/export.ts')).verb),
   layer: heavy('get the top layer of an image as a tar', async () => (await import('./commands/layer.ts')).verb),
   unpack: heavy(

@@ -1,0 +1,126 @@
+import { Option } from 'commander';
+import { BlobChecks } from '../../batch/verify/blob-checks.ts';
+import {
+  VERIFY_LEVELS,
+  type VerifiedImage,
+  type VerifyContext,
+  type VerifyLevel,
+} from '../../batch/verify/verified-image.ts';
+import { verifyStore } from '../../batch/verify/verify-store.ts';
+import { verifyPlace } from '../../batch/verify/verify.ts';
+import type { Engine } from '../../engine.ts';
+import { parseLocation } from '../../formats/transports.ts';
+import { combineExitCodes, type ExitCode } from '../exit-codes.ts';
+import { bareId } from '../lookup.ts';
+import { addRegistryOptions, sideContext, type TypedRegistryOptions } from '../registry-options.ts';
+import type { Session } from '../session.ts';
+import { examples, type Verb } from '../verb.ts';
+import { tellVerified, trackVerify } from '../verify-results.ts';
+
+interface Options extends TypedRegistryOptions {
+  level: VerifyLevel;
+}
+
+const STORE = 'store:';
+
+export const verb: Verb = {
+  define: (command) =>
+    void addRegistryOptions(
+      command
+        .argument(
+          '<place...>',
+          'a layout, an archive, docker://HOST/NAME[:TAG], docker://HOST/PATH/; store: or names in it',
+        )
+        .addOption(new Option('--level <level>', 'how closely to look').choices(VERIFY_LEVELS).default('digests')),
+      ['dest'],
+    ).addHelpText('after', OUTRO),
+
+  run: async (session, operands, { level, ...typed }: Options) => {
+    const names = operands.filter((operand) => !isPlace(operand));
+    const places = operands.filter(isPlace);
+    const codes: ExitCode[] = [];
+    if (names.length > 0) codes.push(await inStore(session, namesAsked(names), level));
+    if (places.length > 0) codes.push(await inPlaces(session, places, level, typed));
+    return combineExitCodes(codes);
+  },
+};
+
+const OUTRO = `
+Levels: exists (names lead to manifests; of a registry one HEAD each), digests (manifests and configs are what their digests
+say, and every blob is there with its size), full (every byte of every blob), diffids (every layer, unpacked).
+Exit codes: 5 when something is not what it should be, 4 when it could not be looked at and that may pass.
+${examples(
+  ['A layout, byte for byte', 'layermill verify oci:layout --level full'],
+  [
+    'Everything below a path of a registry, without fetching layers',
+    'layermill verify docker://registry.example/team/',
+  ],
+  ['All images of the store: each layer is made again', 'layermill verify store: --level diffids'],
+)}`;
+
+/** `docker:dind` is an image of the store, as everywhere. */
+function isPlace(operand: string): boolean {
+  if (operand.startsWith(STORE) || (operand.startsWith('docker:') && !operand.startsWith('docker://'))) return false;
+  return parseLocation(operand).transport !== null;
+}
+
+/** Null for all of them. */
+function namesAsked(operands: readonly string[]): string[] | null {
+  const names = operands.map((operand) => (operand.startsWith(STORE) ? operand.slice(STORE.length) : operand));
+  return names.includes('') ? null : names.map(bareId);
+}
+
+async function inStore(session: Session, names: readonly string[] | null, level: VerifyLevel): Promise<ExitCode> {
+  const engine = await session.engine();
+  const { context, finish } = trackVerify(session, STORE, engine.formats);
+  try {
+    return (await tellVerified(session, level, storeResults(engine, names, level, context))).code;
+  } finally {
+    finish();
+  }
+}
+
+async function* storeResults(
+  engine: Engine,
+  names: readonly string[] | null,
+  level: VerifyLevel,
+  context: VerifyContext,
+): AsyncGenerator<VerifiedImage> {
+  await using checks = new BlobChecks(level, context);
+  yield* verifyStore(engine, names, level, context, checks);
+}
+
+async function inPlaces(
+  session: Session,
+  places: readonly string[],
+  level: VerifyLevel,
+  typed: TypedRegistryOptions,
+): Promise<ExitCode> {
+  const { formats } = await session.pipeline(level === 'full' || level === 'diffids' ? 'now' : 'with-first-task');
+  const side = await sideContext({ ...formats, signal: session.signal }, typed, 'dest', { session, places });
+  const codes: ExitCode[] = [];
+  try {
+    for (const place of places) codes.push(await inPlace(session, place, level, side.context));
+  } finally {
+    await side.registries?.close();
+  }
+  return combineExitCodes(codes);
+}
+
+/** A place that cannot be read at all does not keep the others from being looked at. */
+async function inPlace(
+  session: Session,
+  place: string,
+  level: VerifyLevel,
+  formats: VerifyContext['formats'],
+): Promise<ExitCode> {
+  const { context, finish } = trackVerify(session, place, formats);
+  try {
+    return (await tellVerified(session, level, verifyPlace(place, level, context))).code;
+  } catch (error) {
+    if (session.signal.aborted) throw error;
+    return session.fail(error, { source: place, ref: null }, 'before');
+  } finally {
+    finish();
+  }
+}

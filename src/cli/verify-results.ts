@@ -1,0 +1,94 @@
+import {
+  type Finding,
+  findingLine,
+  isMismatch,
+  type VerifiedImage,
+  type VerifyContext,
+  type VerifyLevel,
+} from '../batch/verify/verified-image.ts';
+import type { FormatContext } from '../formats/context.ts';
+import { humanSize } from '../reporting/human-size.ts';
+import { printable } from '../reporting/printable.ts';
+import { combineExitCodes, EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
+import type { Session } from './session.ts';
+import { shortId } from './terminal.ts';
+
+/** What a verification is given, with the bytes it looks at shown until `finish` is called. */
+export function trackVerify(
+  session: Session,
+  label: string,
+  formats: FormatContext,
+): { context: VerifyContext; finish: () => void } {
+  let bytes = 0;
+  const finish = session.progress.track(label, () => ({ bytes, totalBytes: null }));
+  const { jobs } = session.settings;
+  const context: VerifyContext = {
+    formats: { ...formats, signal: session.signal },
+    // Most of the time of an image in a registry is spent waiting.
+    jobs: jobs === 'auto' ? 16 : jobs,
+    onBytes: (more) => {
+      bytes += more;
+    },
+    onWarning: (message) => session.log.warn(message),
+  };
+  return { context, finish };
+}
+
+/** Prints each result as it comes. Answers the exit code, and the images that are not what they should be. */
+export async function tellVerified(
+  session: Session,
+  level: VerifyLevel,
+  results: AsyncIterable<VerifiedImage>,
+): Promise<{ code: ExitCode; bad: VerifiedImage[] }> {
+  const codes: ExitCode[] = [];
+  const bad: VerifiedImage[] = [];
+  for await (const result of results) {
+    codes.push(codeOf(result));
+    if (result.findings.length > 0) bad.push(result);
+    if (session.json) session.out.json(lineOf(result, level));
+    else session.out.line(textOf(result));
+  }
+  return { code: combineExitCodes(codes), bad };
+}
+
+function codeOf({ findings }: VerifiedImage): ExitCode {
+  if (findings.some(isMismatch)) return EXIT.mismatch;
+  return combineExitCodes(findings.map(({ error }) => exitCodeOf(error, 'image')));
+}
+
+/** One image as `--json` prints it. */
+function lineOf(result: VerifiedImage, level: VerifyLevel): object {
+  const { destination, ref, names, digest, kind, blobs, bytes, findings, damaged } = result;
+  const state = stateOf(result);
+  return {
+    destination,
+    ref,
+    names,
+    digest,
+    kind,
+    level,
+    state,
+    blobs,
+    bytes,
+    findings: findings.map(findingLine),
+    damaged,
+  };
+}
+
+/** `unknown`: nobody could look. */
+function stateOf({ findings }: VerifiedImage): 'good' | 'bad' | 'unknown' {
+  if (findings.length === 0) return 'good';
+  return findings.some(isMismatch) ? 'bad' : 'unknown';
+}
+
+function textOf(result: VerifiedImage): string {
+  const { ref, digest, blobs, bytes, findings } = result;
+  const called = printable(ref);
+  const id = digest === null ? '' : `  ${shortId(digest)}`;
+  const held = blobs === 0 ? '' : `  ${blobs} ${blobs === 1 ? 'blob' : 'blobs'}, ${humanSize(bytes)}`;
+  return [`${stateOf(result).padEnd(7)}  ${called}${id}${held}`, ...findings.map(findingText)].join('\n');
+}
+
+function findingText({ error, place }: Finding): string {
+  return `         ${error.code}: ${printable(error.message)} (${printable(place)})`;
+}
