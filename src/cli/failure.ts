@@ -1,6 +1,6 @@
 import type { EngineError } from '../errors/engine-error.ts';
 import { printable } from '../reporting/printable.ts';
-import { hintFor } from './hints.ts';
+import { hintFor } from '../reporting/hints.ts';
 
 /** Where a failure happened, as far as that is known. */
 export interface FailedAt {
