@@ -43,7 +43,7 @@ const DOORS: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   pino: /^src\/reporting\/logger\.ts$/,
   valibot:
-    /^src\/(config\/schema|image\/[a-z0-9-]+|batch\/job-file\/[a-z-]+|batch\/plan\/[a-z-]+|batch\/ledger\/[a-z-]+|formats\/distribution\/(small-file|auth-file|credential-helper|registries-conf))\.ts$/,
+    /^src\/(config\/schema|image\/[a-z0-9-]+|batch\/job-file\/[a-z-]+|batch\/plan\/[a-z-]+|batch\/ledger\/[a-z-]+|batch\/report\/[a-z-]+|formats\/distribution\/(small-file|auth-file|credential-helper|registries-conf))\.ts$/,
 };
 
 const IMPORT = /(?:\bfrom|\bimport\s*\(|^import)\s*'([^'\s]+)'/gm;
