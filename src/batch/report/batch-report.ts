@@ -108,6 +108,7 @@ function imageOf(
   for (const place of places) layers[place]!.uses++;
   return {
     key: row.item.key,
+    ledger: 0,
     state: STATE_OF[row.state],
     source: done?.source ?? plan?.sources[source]?.location ?? `source ${source}`,
     ...planned,

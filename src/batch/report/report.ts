@@ -161,6 +161,8 @@ export interface SourceFailure {
 export interface ReportImage {
   /** Of the item of the ledger. */
   key: string;
+  /** Place in `ledgers` of the one that says so. */
+  ledger: number;
   kind: 'image' | 'index' | 'artifact';
   state: ReportState;
   /** Where it comes from, and what it is called there. */
