@@ -7,6 +7,7 @@ const NEEDED = [
   'LICENSE',
   'CHANGELOG.md',
   'config/default.json',
+  'config/report.schema.json',
   'dist/src/index.js',
   'dist/src/index.d.ts',
   'dist/src/driver-suite/suite.js',
@@ -16,7 +17,7 @@ const NEEDED = [
   'dist/THIRD-PARTY.txt',
 ];
 const ALLOWED =
-  /^(dist\/src\/.+\.(js|d\.ts|js\.map)|dist\/workers\/main\.js|dist\/THIRD-PARTY\.txt|config\/(default|profiles\/[^/]+)\.json|[^/]+)$/;
+  /^(dist\/src\/.+\.(js|d\.ts|js\.map)|dist\/workers\/main\.js|dist\/THIRD-PARTY\.txt|config\/(default|[a-z]+\.schema|profiles\/[^/]+)\.json|[^/]+)$/;
 
 const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' }));
 const paths = files.map(({ path }) => path);
