@@ -1,3 +1,4 @@
+import { counted } from '../reporting/counted.ts';
 import { type BenchCase, type CorpusFacts, type Entrant, secondsOf } from './report.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
@@ -57,11 +58,6 @@ export const rangeOf = ({ min, max }: Spread): string => `${min.toFixed(2)}–${
 export function entrantName({ tool, threads }: Pick<Entrant, 'tool' | 'threads'>): string {
   if (threads === null) return tool;
   return `${tool}, ${counted(threads, 'thread')}`;
-}
-
-/** `1 image`, `2 images`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** What was measured, in a line. */

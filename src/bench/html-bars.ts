@@ -1,14 +1,9 @@
+import { escaped } from '../reporting/html-page.ts';
 import { type Figures, entrantName, figuresOf } from './figures.ts';
 import { type BenchCase, type Entrant, OURS } from './report.ts';
 
 /** The widest bar leaves room for the end of its line. */
 const FULL_PERCENT = 99.5;
-
-/** Text between tags and in attributes. */
-export function escaped(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return text.replace(/[&<>"']/g, (char) => entities[char]!);
-}
 
 /** The highest rate of some cases: what the widest of their bars stands for. */
 export function widestRate(cases: readonly BenchCase[]): number {

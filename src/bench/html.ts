@@ -1,7 +1,9 @@
 import { type Compared, VERDICTS } from './compare-reports.ts';
-import { corpusLine, counted, entrantName, figureCells, figuresOf, rangeOf } from './figures.ts';
+import { corpusLine, entrantName, figureCells, figuresOf, rangeOf } from './figures.ts';
+import { counted } from '../reporting/counted.ts';
 import { parsePackingName } from './grid.ts';
-import { barsOf, escaped, widestRate } from './html-bars.ts';
+import { escaped, htmlPage } from '../reporting/html-page.ts';
+import { barsOf, widestRate } from './html-bars.ts';
 import { STYLE } from './html-style.ts';
 import { peerRatios } from './peer-ratios.ts';
 import { type BenchCase, type BenchReport, OURS, SCENARIOS, type ScenarioName, caseName } from './report.ts';
@@ -17,17 +19,7 @@ const ABOUT: Record<ScenarioName, string> = {
 
 /** The report as one page that needs nothing else: no scripts, no fonts, no pictures from elsewhere. */
 export function reportPage(report: BenchReport, compared: Compared | null = null): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>layermill bench: ${escaped(report.machine.cpu)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>layermill bench</h1>
+  const body = `<h1>layermill bench</h1>
 <p class="soft">layermill ${escaped(report.layermill)}, ${escaped(report.started.slice(0, 16).replace('T', ' '))} UTC</p>
 ${bestCard(report)}
 ${factsList(report)}
@@ -37,16 +29,13 @@ ${peersSection(report)}
 ${compared === null ? '' : comparedSection(compared)}
 ${commandsSection(report)}
 <h2>To know</h2>
-<ul>${report.notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>
-</main>
-</body>
-</html>
-`;
+<ul>${report.notes.map((note) => `<li>${escaped(note)}</li>`).join('')}</ul>`;
+  return htmlPage({ title: `layermill bench: ${report.machine.cpu}`, style: STYLE, body });
 }
 
 function bestCard({ best }: BenchReport): string {
   const lines = best.sentences.map((sentence) => `<p>${withFlags(sentence)}</p>`).join('');
-  return lines === '' ? '' : `<section class="best"><h2>Best for this machine</h2>${lines}</section>`;
+  return lines === '' ? '' : `<section class="card"><h2>Best for this machine</h2>${lines}</section>`;
 }
 
 /** Flags stand out. */

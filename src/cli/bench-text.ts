@@ -1,5 +1,6 @@
 import { type Compared, VERDICTS } from '../bench/compare-reports.ts';
-import { corpusLine, counted, entrantName, figureCells, figuresOf, rangeOf } from '../bench/figures.ts';
+import { corpusLine, entrantName, figureCells, figuresOf, rangeOf } from '../bench/figures.ts';
+import { counted } from '../reporting/counted.ts';
 import { peerRatios } from '../bench/peer-ratios.ts';
 import { type BenchCase, type BenchReport, type Entrant, OURS, caseName } from '../bench/report.ts';
 import { printable } from '../reporting/printable.ts';
