@@ -13,6 +13,7 @@ import { openPipeline, type Pipeline } from './engine.ts';
 import { BlobHomes } from './formats/distribution/blob-homes.ts';
 import { registriesFor } from './formats/distribution/registries-of.ts';
 import type { Registries, RegistryOptions } from './formats/distribution/registry.ts';
+import type { System } from './system/system.ts';
 
 export interface MigrateOptions {
   /** Stops the run; what is under way is given back, and the same call goes on with it. */
@@ -28,6 +29,8 @@ export interface MigrateOptions {
   /** How the registries of the sources are spoken to, and those of the destinations. */
   from?: RegistryOptions | undefined;
   to?: RegistryOptions | undefined;
+  /** Told of what did not stop anything; `migrate` yields it as events. */
+  onWarning?: ((message: string) => void) | undefined;
   /** Where packed layers are kept between runs; by default as the settings say, null for nowhere. */
   cache?: BlobCache | null | undefined;
 }
@@ -44,37 +47,41 @@ export async function* migrate(batch: Batch, options: MigrateOptions = {}): Asyn
   yield* migrateWith(batch, { ...parts, signal: options.signal, trustLedger: options.trustLedger });
 }
 
-/** What a batch works with, and its ledger; disposed of, all that was opened for it is closed. */
+/** What a batch works with; disposed of, all that was opened for it is closed. */
 export interface BatchParts extends AsyncDisposable {
   tools: BatchTools;
-  ledger: Ledger;
 }
 
-export async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchParts> {
-  const settings = options.settings ?? (await loadSettings());
-  const closers: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).toReversed()) await closer();
-  };
+async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchParts & { ledger: Ledger }> {
+  const opened = await openTools(options);
   try {
-    const pipeline = options.pipeline ?? (await openPipeline(settings));
-    if (options.pipeline === undefined) closers.push(() => pipeline.close());
     const path = options.ledger ?? ledgerPath(null, batchId(batch), process.env);
-    const ledger = await openLedger(path, { flock: (fd, mode) => pipeline.system.lock(fd, mode) });
-    closers.push(() => ledger.close());
-    const from = registriesFor(pipeline.formats, 'source', options.from ?? {});
-    const to = registriesFor(pipeline.formats, 'sink', options.to ?? {});
-    const cache = options.cache === undefined ? cacheOf(settings, pipeline) : options.cache;
-    closers.push(
-      () => from.close(),
-      () => to.close(),
-      async () => cache?.close(),
-    );
-    return { tools: toolsOf(pipeline, from, to, cache), ledger, [Symbol.asyncDispose]: close };
+    const ledger = await openLedger(path, { flock: (fd, mode) => opened.system.lock(fd, mode) });
+    const close = async (): Promise<void> => {
+      await ledger.close();
+      await opened[Symbol.asyncDispose]();
+    };
+    return { tools: opened.tools, ledger, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await close();
+    await opened[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Opens what a batch works with, as far as it is not given. */
+export async function openTools(options: Omit<MigrateOptions, 'ledger'>): Promise<BatchParts & { system: System }> {
+  const settings = options.settings ?? (await loadSettings());
+  const pipeline = options.pipeline ?? (await openPipeline(settings));
+  const from = registriesFor(pipeline.formats, 'source', options.from ?? {});
+  const to = registriesFor(pipeline.formats, 'sink', options.to ?? {});
+  const cache = options.cache === undefined ? cacheOf(settings, pipeline) : options.cache;
+  const close = async (): Promise<void> => {
+    await cache?.close();
+    await from.close();
+    await to.close();
+    if (options.pipeline === undefined) await pipeline.close();
+  };
+  return { tools: toolsOf(pipeline, from, to, cache), system: pipeline.system, [Symbol.asyncDispose]: close };
 }
 
 function toolsOf(pipeline: Pipeline, from: Registries, to: Registries, cache: BlobCache | null): BatchTools {

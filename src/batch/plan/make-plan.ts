@@ -10,6 +10,7 @@ import type { BatchTools } from '../tools.ts';
 import { refuseSameNames } from './same-names.ts';
 import { expandSources } from './expand-sources.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import { groupBy } from './group-by.ts';
 import { inParallel } from './in-parallel.ts';
 import { canonicalJson, keyOf } from './keys.ts';
 import { type Outline, outlinesOf } from './outline.ts';
@@ -104,16 +105,6 @@ function keptParts(batch: Batch, found: readonly Found[], previous: Plan | null)
 
 function sameSource(batch: Batch, { location, entry, fingerprint }: PlannedSource): string {
   return canonicalJson([location, batch.entries[entry], fingerprint]);
-}
-
-function groupBy<Item, Key>(items: readonly Item[], keyOfItem: (item: Item) => Key): Map<Key, Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) {
-    const known = groups.get(keyOfItem(item));
-    if (known === undefined) groups.set(keyOfItem(item), [item]);
-    else known.push(item);
-  }
-  return groups;
 }
 
 /** Whether what is wanted of a source, or how it is called, depends on the other sources of its entry. */

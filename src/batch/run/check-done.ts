@@ -8,6 +8,7 @@ import { parseRepositoryTag } from '../../identity/reference.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import type { Json, Ledger, LedgerRow } from '../ledger/ledger.ts';
 import { fingerprintOf } from '../plan/fingerprint.ts';
+import { groupBy } from '../plan/group-by.ts';
 import { inParallel } from '../plan/in-parallel.ts';
 import type { Plan, PlannedImage } from '../plan/plan.ts';
 import type { BatchTools } from '../tools.ts';
@@ -43,13 +44,8 @@ const DESTINATIONS_AT_ONCE = 4;
 export async function checkDone(parts: CheckParts): Promise<Done[]> {
   const rows = new Map((await parts.ledger.items()).map((row) => [row.item.key, row]));
   const notes = await parts.ledger.notes();
-  const places = new Map<string, PlannedImage[]>();
-  for (const image of parts.plan.images) {
-    if (image.problem !== null) continue;
-    const known = places.get(image.destination);
-    if (known === undefined) places.set(image.destination, [image]);
-    else known.push(image);
-  }
+  const placed = parts.plan.images.filter(({ problem }) => problem === null);
+  const places = groupBy(placed, ({ destination }) => destination);
   const found = await inParallel([...places], DESTINATIONS_AT_ONCE, ([location, images]) =>
     checkDestination(parts, location, images, rows, notes.get(`destination ${location}`) ?? null),
   );

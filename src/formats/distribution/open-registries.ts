@@ -46,6 +46,7 @@ export function openRegistries(options: OpenRegistries): Registries {
   return {
     repository: async (host, name): Promise<Repository> =>
       new RemoteRepository(host, name, await endpointsOf(host, name), shared),
+    pullsLeft: (host) => wire.pullsLeft(host),
     catalog: async function* (host) {
       const endpoint = (await endpointsOf(host, '')).at(-1)!;
       const what = `the list of repositories of ${host}`;

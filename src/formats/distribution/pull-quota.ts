@@ -1,10 +1,13 @@
 import type { Answer } from './exchange.ts';
+import type { PullsLeft } from './registry.ts';
 
 /** Tells, once each time it comes to that, that few of the pulls are left that Docker Hub counts. */
 export class PullQuota {
   readonly #host: string;
   readonly #notice: (message: string) => void;
   #told = false;
+  /** What was said last. */
+  left: PullsLeft | null = null;
 
   constructor(host: string, notice: (message: string) => void) {
     this.#host = host;
@@ -16,6 +19,7 @@ export class PullQuota {
     const limit = numberIn(answer.header('ratelimit-limit'));
     const left = numberIn(answer.header('ratelimit-remaining'));
     if (limit === null || left === null) return 0;
+    this.left = { limit, remaining: left };
     const few = left < limit / 10;
     if (few && !this.#told) this.#notice(`${this.#host} allows ${left} more pulls of ${limit}; log in for more`);
     this.#told = few;

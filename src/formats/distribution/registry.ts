@@ -6,9 +6,16 @@ import type { BlobRef } from '../../streams/blob-ref.ts';
 export interface Registries extends AsyncDisposable {
   /** `host` with port, as a person writes it (`docker.io` for Docker Hub). Throws REGISTRY_BLOCKED. */
   repository(host: string, name: string): Promise<Repository>;
+  /** What a registry that counts pulls said last about those of a person who asks as we do; null when it says nothing. */
+  pullsLeft(host: string): PullsLeft | null;
   /** The names of repositories that a registry lists, page after page. */
   catalog(host: string): AsyncIterable<string>;
   close(): Promise<void>;
+}
+
+export interface PullsLeft {
+  limit: number;
+  remaining: number;
 }
 
 /**

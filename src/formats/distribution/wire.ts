@@ -8,7 +8,9 @@ import { type Answer, exchange, type Outgoing, type Timeouts } from './exchange.
 import { HostGate } from './host-gate.ts';
 import { nextHop } from './locations.ts';
 import { MayPass } from './may-pass.ts';
+import { canonicalHost } from './auth-keys.ts';
 import { PullQuota } from './pull-quota.ts';
+import type { PullsLeft } from './registry.ts';
 import { refusalOf } from './refusal.ts';
 import { LONGEST_ASKED_WAIT_MS, type RetryPolicy, retrying } from './retrying.ts';
 
@@ -50,6 +52,12 @@ export class Wire {
   /** As `once`, again and again while it may pass. */
   send<Value>(call: Call, use: (answer: Answer) => Promise<Value>): Promise<Value> {
     return retrying(() => this.once(call, use), this.policy, call.signal);
+  }
+
+  /** What the servers of a registry said last of the pulls that are left. */
+  pullsLeft(host: string): PullsLeft | null {
+    const said = [...this.#gates].filter(([server]) => canonicalHost(server) === canonicalHost(host));
+    return said.map(([, { quota }]) => quota.left).find((left) => left !== null) ?? null;
   }
 
   /** One attempt; `use` reads the answer while the request still counts. Throws MayPass, or the error that it is. */
