@@ -5,6 +5,7 @@ import type { Access, Credentials, Endpoint } from './access-types.ts';
 import { canonicalHost } from './auth-keys.ts';
 import { readCertificates } from './certificates.ts';
 import { CredentialFiles } from './find-credentials.ts';
+import { KnownHosts } from './host-options.ts';
 import { type Places, placesOf } from './places.ts';
 import { readRegistriesConf } from './registries-conf.ts';
 import type { RegistryOptions } from './registry.ts';
@@ -20,12 +21,22 @@ export function openAccess(options: RegistryOptions, places: Places = placesOf(o
     throw badArgument('creds', 'say either --creds or --no-creds, not both');
   }
   const files = new CredentialFiles(places, options.authFile);
+  const hosts = new KnownHosts(options);
+  const filesOf = new Map<string, CredentialFiles>();
+  const ofHost = async (host: string, name: string): Promise<Credentials | null> => {
+    const { credentials, authFile } = hosts.login(host, name) ?? {};
+    if (credentials !== undefined) return credentials;
+    if (authFile === undefined) return files.find(host, name);
+    const own = filesOf.get(authFile) ?? new CredentialFiles(places, authFile);
+    filesOf.set(authFile, own);
+    return own.find(host, name);
+  };
   const finder = new EndpointFinder(options, places);
   return {
     endpoints: (host, name) => finder.endpoints(host, name),
     credentials: async (host, name) => {
       if (options.noCreds === true) return null;
-      return creds !== null && !finder.isOnlyBehind(host) ? creds : files.find(host, name);
+      return creds !== null && !finder.isOnlyBehind(host) ? creds : ofHost(host, name);
     },
   };
 }
@@ -47,11 +58,13 @@ class EndpointFinder {
   /** Hosts that a person named, and those that files put in their place. */
   readonly #named = new Set<string>();
   readonly #behind = new Set<string>();
+  readonly #hosts: KnownHosts;
   readonly #certificates = new Map<string, Promise<Endpoint['tls']>>();
   #rules: Promise<RegistryRule[]> | undefined;
 
   constructor(options: RegistryOptions, places: Places) {
     this.#options = options;
+    this.#hosts = new KnownHosts(options);
     this.#places = places;
   }
 
@@ -84,12 +97,14 @@ class EndpointFinder {
   }
 
   async #endpoint(repository: string, insecure: boolean, mirror: boolean): Promise<Endpoint> {
-    const { tlsVerify, certDir } = this.#options;
     const { host, name } = splitRepository(repository);
-    let tls = this.#certificates.get(host);
+    const tlsVerify = this.#hosts.tlsVerify(host, name) ?? this.#options.tlsVerify;
+    const certDir = this.#hosts.certDir(host, name) ?? this.#options.certDir;
+    const key = JSON.stringify([host, certDir]);
+    let tls = this.#certificates.get(key);
     if (tls === undefined) {
       tls = readCertificates(host, this.#places, certDir);
-      this.#certificates.set(host, tls);
+      this.#certificates.set(key, tls);
     }
     return {
       origin: `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`,

@@ -16,9 +16,13 @@ export async function readCertificates(host: string, places: Places, asked?: str
   if (asked !== undefined) {
     const found = await inDirectory(asked);
     if (found !== null) return found;
-    throw engineError('FILE_NOT_FOUND', `there is no directory ${quoted(asked)} of certificates; check --cert-dir`, {
-      path: asked,
-    });
+    throw engineError(
+      'FILE_NOT_FOUND',
+      `there is no directory ${quoted(asked)} of certificates; check --cert-dir, or certDir of a job file`,
+      {
+        path: asked,
+      },
+    );
   }
   for (const base of [userContainers(places), etcContainers(places), join(places.root, 'etc/docker')]) {
     const found = await inDirectory(join(base, 'certs.d', host));

@@ -49,7 +49,7 @@ export class CredentialFiles {
 function noSuchFile(path: string): Error {
   return engineError(
     'FILE_NOT_FOUND',
-    `there is no ${JSON.stringify(path)}, which --authfile or REGISTRY_AUTH_FILE names; log in first, or use --no-creds`,
+    `there is no ${JSON.stringify(path)}, which --authfile, REGISTRY_AUTH_FILE or a job file names; log in first, or use --no-creds`,
     { path },
   );
 }

@@ -5,6 +5,7 @@ import type { Access, Endpoint } from './access-types.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import { Connections } from './connections.ts';
 import type { Timeouts } from './exchange.ts';
+import { KnownHosts } from './host-options.ts';
 import { namesOf } from './listing.ts';
 import type { Registries, RegistryOptions, Repository } from './registry.ts';
 import { RemoteRepository, type Shared } from './repository.ts';
@@ -31,6 +32,7 @@ export function openRegistries(options: OpenRegistries): Registries {
   const connections = new Connections(options.env ?? process.env);
   const notice = options.onNotice ?? ((): void => undefined);
   const wire = new Wire(access, connections, timeouts, { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice });
+  const hosts = new KnownHosts(options);
   const limits = options.documents ?? DEFAULT_DOCUMENT_LIMITS;
   const shared: Shared = { wire, pool, limits, signal, notice, dead: new Set() };
 
@@ -38,7 +40,11 @@ export function openRegistries(options: OpenRegistries): Registries {
     const all = await access.endpoints(host, name);
     const own = all.findLast(({ mirror }) => !mirror);
     if (own === undefined) throw engineError('INVALID_ARGUMENT', `no registry is known as ${host}`, { argument: host });
-    const trusted = all.map((endpoint) => (options.tlsVerify === false ? { ...endpoint, insecure: true } : endpoint));
+    const trusted = all.map((endpoint) =>
+      options.tlsVerify === false && hosts.tlsVerify(endpoint.host, endpoint.name) !== true
+        ? { ...endpoint, insecure: true }
+        : endpoint,
+    );
     const registry = trusted[all.indexOf(own)]!;
     return [...(options.mirrors === false ? [] : trusted.filter(({ mirror }) => mirror)), registry];
   };

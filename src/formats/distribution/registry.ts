@@ -74,7 +74,7 @@ export interface HostOptions {
   credentials?: { username: string; password: string } | undefined;
   /** A file in the form of `auth.json`, and no other. */
   authFile?: string | undefined;
-  /** As in RegistryOptions; of a registry as a whole. */
+  /** As in RegistryOptions. */
   tlsVerify?: boolean | undefined;
   certDir?: string | undefined;
 }

@@ -308,3 +308,38 @@ describe('a credential helper', () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 });
+
+describe('what is said of some registries', () => {
+  const hosts = (more: RegistryOptions['hosts'] = []): RegistryOptions => ({
+    hosts: [
+      { registry: 'quay.io', credentials: { username: 'host', password: 'of host' } },
+      { registry: 'quay.io/team', credentials: { username: 'team', password: 'of team' } },
+      { registry: 'index.docker.io', credentials: { username: 'hub', password: 'of hub' } },
+      { registry: 'quay.io/team/app', tlsVerify: false },
+      ...more,
+    ],
+  });
+
+  it('comes before the files, the longest name first', async () => {
+    files.write(DOCKER, { auths: { 'quay.io': auth('file'), 'other.io': auth('file') } });
+    expect(await ask('quay.io', 'a/b', hosts())).toEqual(user('host'));
+    expect(await ask('quay.io', 'team/app', hosts())).toEqual(user('team'));
+    expect(await ask('docker.io', 'library/x', hosts())).toEqual(user('hub'));
+    expect(await ask('other.io', 'a', hosts())).toEqual(user('file'));
+    expect(await ask('other.io:5000', 'a', hosts())).toBe(null);
+  });
+
+  it('may be a file, and then is that one and no other', async () => {
+    files.write(DOCKER, { auths: { 'own.io': auth('docker') } });
+    const authFile = files.write('own.json', { auths: { 'own.io/a': auth('own') } });
+    expect(await ask('own.io', 'a', hosts([{ registry: 'own.io', authFile }]))).toEqual(user('own'));
+    expect(await ask('own.io', 'b', hosts([{ registry: 'own.io', authFile }]))).toBe(null);
+    const missing = ask('own.io', 'b', hosts([{ registry: 'own.io', authFile: '/none' }]));
+    expect(await codeOf(missing)).toBe('FILE_NOT_FOUND');
+  });
+
+  it('comes after what a command line says', async () => {
+    expect(await ask('quay.io', 'a', { ...hosts(), creds: 'typed:of typed' })).toEqual(user('typed'));
+    expect(await ask('quay.io', 'a', { ...hosts(), noCreds: true })).toBe(null);
+  });
+});

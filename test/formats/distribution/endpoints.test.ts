@@ -44,6 +44,13 @@ describe('a registry that nothing is said about', () => {
 
   it('may be spoken to without TLS when that is said', async () => {
     expect(await placed('quay.io', 'a', { tlsVerify: false })).toEqual(['quay.io/a!']);
+    const hosts = [
+      { registry: 'quay.io', tlsVerify: false },
+      { registry: 'quay.io/safe', tlsVerify: true },
+    ];
+    expect(await placed('quay.io', 'a', { hosts })).toEqual(['quay.io/a!']);
+    expect(await placed('quay.io', 'safe/a', { hosts, tlsVerify: false })).toEqual(['quay.io/safe/a']);
+    expect(await placed('other.io', 'a', { hosts })).toEqual(['other.io/a']);
   });
 });
 
@@ -267,6 +274,10 @@ describe('certificates', () => {
     expect(await tls('q.io', { certDir })).toEqual({ ca: [pem('DIR')] });
     expect(await tls('other.io', { certDir })).toEqual({ ca: [pem('DIR')] });
     expect(await codeOf(tls('q.io', { certDir: `${certDir}x` }))).toBe('FILE_NOT_FOUND');
+    const hosts = [{ registry: 'q.io', certDir }];
+    expect(await tls('q.io', { hosts })).toEqual({ ca: [pem('DIR')] });
+    expect(await tls('q.io', { hosts, certDir: `${certDir}x` })).toEqual({ ca: [pem('DIR')] });
+    expect(await tls('third.io', { hosts })).toEqual({});
   });
 
   it.each([
