@@ -20,7 +20,10 @@ export interface PlannedBatch {
  * Reads every manifest of a batch's sources and looks at its destinations, and says what a run would do and need. Nothing is
  * written, but for what is measured in a temporary directory. Throws INVALID_ARGUMENT, …, CANCELLED.
  */
-export async function planBatch(batch: Batch, options: Omit<MigrateOptions, 'ledger' | 'trustLedger'> = {}): Promise<PlannedBatch> {
+export async function planBatch(
+  batch: Batch,
+  options: Omit<MigrateOptions, 'ledger' | 'trustLedger'> = {},
+): Promise<PlannedBatch> {
   const settings = options.settings ?? (await loadSettings());
   await using opened = await openTools({ ...options, settings });
   const { tools } = opened;
@@ -30,7 +33,15 @@ export async function planBatch(batch: Batch, options: Omit<MigrateOptions, 'led
   const destinations = new Destinations({ tools, packed, resume: batchId(batch).slice(0, 12), signal, onWarning });
   const shelf = new SourceShelf(tools, signal);
   try {
-    const plan = await makePlan(batch, { tools, destinations, shelf, previous: null, foresees: true, signal, onWarning });
+    const plan = await makePlan(batch, {
+      tools,
+      destinations,
+      shelf,
+      previous: null,
+      foresees: true,
+      signal,
+      onWarning,
+    });
     return { plan, totals: totalsOf(plan), estimate: await estimate(plan, tools.from, settings.budgets.spoolBytes) };
   } finally {
     await destinations.closeAll();

@@ -102,7 +102,8 @@ function termsOf(options: BatchOptions, settings: CompressionSettings): Omit<Bat
   };
 }
 
-function limitsOf({ retries, abortOnError }: BatchOptions): Batch['limits'] {
+/** Bounds that were typed. */
+export function limitsOf({ retries, abortOnError }: BatchOptions): Batch['limits'] {
   return { retries: retries === undefined ? undefined : wholeNumber(retries, '--retries'), abortOnError };
 }
 

@@ -56,7 +56,7 @@ export function addRegistryOptions(command: Command, sides: readonly Side[]): Co
 }
 
 /** What holds for one side: its own flags before those for both. Throws INVALID_ARGUMENT. */
-function registryOptions(typed: TypedRegistryOptions, side: Side, session: Session): RegistryOptions {
+export function registryOptions(typed: TypedRegistryOptions, side: Side, session: Session): RegistryOptions {
   const own =
     side === 'src'
       ? {

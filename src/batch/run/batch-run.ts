@@ -6,7 +6,7 @@ import type { Claim, Failure, ItemKind, ItemResult, Ledger } from '../ledger/led
 import type { Plan, PlannedBlob, PlannedImage } from '../plan/plan.ts';
 import type { BatchTools } from '../tools.ts';
 import { failureOf, retryAfterMs } from './failures.ts';
-import { type DoneImage, ItemWork } from './item-work.ts';
+import type { DoneImage, ItemWork } from './item-work.ts';
 import { LayerMeter } from './layer-meter.ts';
 import type { PlannedDestination } from './ledger-plan.ts';
 import { openThrottle, type Throttle } from './throttle.ts';

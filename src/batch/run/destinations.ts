@@ -78,7 +78,7 @@ export class Destinations {
   }
 
   async closeAll(): Promise<void> {
-    for (const location of [...this.#open.keys()]) await this.close(location);
+    for (const location of this.#open.keys()) await this.close(location);
   }
 
   #at(location: string, { format }: BatchEntry): Destination {

@@ -1,4 +1,4 @@
-import { EngineError } from '../../errors/engine-error.ts';
+import type { EngineError } from '../../errors/engine-error.ts';
 import { engineError, hasCode } from '../../errors/kinds.ts';
 import { isPassing } from '../../errors/passing.ts';
 import { asEngineError } from '../../errors/wire.ts';

@@ -14,7 +14,7 @@ export interface PlannedDestination {
 
 /** The plan as the ledger keeps it: layers, largest first, then the images that need them, then the ends of destinations. */
 export function toLedger(plan: Plan): LedgerPlan {
-  const { images, blobs, ...head } = plan;
+  const { images, blobs: _blobs, ...head } = plan;
   return {
     id: plan.id,
     data: head as unknown as Json,

@@ -49,7 +49,7 @@ export class SourceShelf {
   }
 
   async close(): Promise<void> {
-    for (const key of [...this.#books.keys()]) await this.#close(key);
+    for (const key of this.#books.keys()) await this.#close(key);
   }
 
   #book(location: string, entry: BatchEntry): Book {

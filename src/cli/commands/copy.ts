@@ -1,13 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { BlobCache } from '../../cache/blob-cache.ts';
 import { PACKING_NAMES } from '../../compression/codecs.ts';
-import { defaultCacheDirectory } from '../../config/defaults.ts';
-import { parseSettings } from '../../config/schema.ts';
 import { EQUALITIES } from '../../coordinator/copy/equality.ts';
 import { storeSource } from '../../coordinator/copy/store-source.ts';
 import type { CopiedArtifact, CopiedImage, CopyResult } from '../../coordinator/jobs/copy.ts';
-import type { Pipeline } from '../../engine.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { asEngineError } from '../../errors/wire.ts';
 import type { FormatContext } from '../../formats/context.ts';
@@ -15,6 +11,7 @@ import { openSink, openSource, parseLocation } from '../../formats/transports.ts
 import type { ImageSource } from '../../image/image-source.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
+import { openCache } from '../cache-option.ts';
 import { type CheckedCopy, checkCopyOptions, type CopyOptions } from '../copy-options.ts';
 import { combineExitCodes, EXIT, type ExitCode, type Stage } from '../exit-codes.ts';
 import { bareId } from '../lookup.ts';
@@ -68,7 +65,7 @@ export const verb: Verb = {
         ? storeSource(store, bareId(location.slice(STORE.length)))
         : openSource(location, { ...from.context, signal });
     // It may refuse what it was told, and what a sink has made is removed by those who use it.
-    const cache = openCache(session, pipeline, options);
+    const cache = openCache(session, pipeline.pool, options);
     const sink = await openSink(destination, to.context, { legacy: options.legacy, format: checked.format });
     const codes: ExitCode[] = [];
     const digests: string[] = [];
@@ -181,21 +178,6 @@ function ends(operands: readonly string[]): { sources: readonly string[]; destin
   if (sources.filter((text) => text === '-').length > 1)
     throw engineError('INVALID_ARGUMENT', 'the standard input can be read once', { argument: '-' });
   return { sources, destination: operands.at(-1)! };
-}
-
-function openCache(session: Session, { pool }: Pipeline, { cache, cacheSize }: CopyOptions): BlobCache | null {
-  const { cache: settings } = session.settings;
-  const given = parseSettings(cacheSize === undefined ? {} : { cache: { bytes: cacheSize } }, {
-    label: () => '--cache-size',
-  });
-  const dir = cache ?? settings.dir;
-  if (dir === 'none') return null;
-  return new BlobCache({
-    dir: dir === 'auto' ? defaultCacheDirectory(process.env) : dir,
-    maxBytes: given.cache?.bytes ?? settings.bytes,
-    pool,
-    onTrouble: (message) => session.log.warn(message),
-  });
 }
 
 /** What is not there, or was said wrongly, was not tried. */

@@ -44,7 +44,12 @@ export const verb: Verb = {
     }
     const { planBatch } = await import('../../plan-batch.ts');
     const pipeline = await session.pipeline('now');
-    const { plan, totals, estimate } = await planBatch(job.batch, { ...parts, pipeline, settings: session.settings, signal: session.signal });
+    const { plan, totals, estimate } = await planBatch(job.batch, {
+      ...parts,
+      pipeline,
+      settings: session.settings,
+      signal: session.signal,
+    });
     if (options.shards !== undefined) return writeShards(session, plan, options);
     return tellPlan(session, { plan, totals, estimate }, options);
   },
@@ -56,13 +61,18 @@ interface Planned {
   estimate: Estimate;
 }
 
-async function tellPlan(session: Session, { plan, totals, estimate }: Planned, { images = false }: Options): Promise<ExitCode> {
+async function tellPlan(
+  session: Session,
+  { plan, totals, estimate }: Planned,
+  { images = false }: Options,
+): Promise<ExitCode> {
   const { refuseShortage } = await import('../../batch/plan/estimate.ts');
   if (session.json) session.out.json({ ...plan, totals, estimate });
   else session.out.line(textOf(totals, estimate));
   if (images && !session.json) session.out.line(`\n${imagesText(plan)}`);
   for (const { problem, source, ref } of plan.images)
-    if (problem !== null) session.progress.line(printable(`${plan.sources[source]!.location}: ${ref}: ${problem.message}`));
+    if (problem !== null)
+      session.progress.line(printable(`${plan.sources[source]!.location}: ${ref}: ${problem.message}`));
   try {
     refuseShortage(estimate);
   } catch (error) {
@@ -79,7 +89,10 @@ function textOf(totals: PlanTotals, { seconds, threads, disks, memory, pulls }: 
     ['Bytes', `${humanSize(distinctBytes)} distinct of ${humanSize(logicalBytes)}`],
     ['Already there', humanSize(thereBytes)],
     ['Work', `about ${seconds} s with ${threads} threads, without waiting for the network`],
-    ...disks.map(({ path, needed, free }): [string, string] => ['Disk', `${humanSize(needed)} of ${humanSize(free)} free in ${path}`]),
+    ...disks.map(({ path, needed, free }): [string, string] => [
+      'Disk',
+      `${humanSize(needed)} of ${humanSize(free)} free in ${path}`,
+    ]),
     ['Memory', `${humanSize(memory.needed)} at most, of ${humanSize(memory.free)} free`],
     ...pulls.map(({ host, needed, left, limit }): [string, string] => ['Pulls', pullsText(host, needed, left, limit)]),
   ];
@@ -92,7 +105,13 @@ function pullsText(host: string, needed: number, left: number | null, limit: num
 }
 
 function imagesText({ images, sources }: Plan): string {
-  const columns = [{ title: 'IMAGE' }, { title: 'PLATFORM' }, { title: 'LAYERS', align: 'right' }, { title: 'FROM' }, { title: 'TO' }] as const;
+  const columns = [
+    { title: 'IMAGE' },
+    { title: 'PLATFORM' },
+    { title: 'LAYERS', align: 'right' },
+    { title: 'FROM' },
+    { title: 'TO' },
+  ] as const;
   const rows = images.map(({ names, ref, platform, blobs, source, destination, only }) => [
     printable(names.join(', ') || ref),
     platform ?? '',

@@ -1,10 +1,10 @@
-import type { Batch } from '../../batch/batch.ts';
 import type { BatchEvent } from '../../batch/events.ts';
 import { errorOf } from '../../batch/run/failures.ts';
 import type { EngineError } from '../../errors/engine-error.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
-import { addBatchOptions, type BatchOptions, batchOfOperands } from '../batch-options.ts';
+import { type BatchInput, readBatch } from '../batch-input.ts';
+import { addBatchOptions, type BatchOptions } from '../batch-options.ts';
 import { combineExitCodes, EXIT, type ExitCode } from '../exit-codes.ts';
 import { addRegistryOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
@@ -31,19 +31,25 @@ export const verb: Verb = {
       ['src', 'dest'],
     ).addHelpText('after', OUTRO),
 
-  run: async (session, operands, options: Options) =>
-    runJob(session, batchOfOperands(operands, options, session.settings.compression), options),
+  run: async (session, operands, options: Options) => {
+    const input = await readBatch(session, operands, options);
+    for (const warning of input.warnings) session.log.warn(warning);
+    return runJob(session, input, options);
+  },
 };
 
-async function runJob(session: Session, batch: Batch, options: Options): Promise<ExitCode> {
+async function runJob(session: Session, { job, file, parts }: BatchInput, options: Options): Promise<ExitCode> {
   const pipeline = await session.pipeline('now');
   const { migrate } = await import('../../migrate.ts');
+  const { ledgerPath } = await import('../../batch/ledger/open-ledger.ts');
+  const { batchId } = await import('../../batch/plan/make-plan.ts');
   const codes: ExitCode[] = [];
-  const events = migrate(batch, {
+  const events = migrate(job.batch, {
+    ...parts,
     pipeline,
     settings: session.settings,
     signal: session.signal,
-    ledger: options.ledger,
+    ledger: options.ledger ?? ledgerPath(file, batchId(job.batch), process.env),
     trustLedger: options.trustLedger,
   });
   for await (const event of events) codes.push(...tell(session, event));
