@@ -23,7 +23,7 @@ const program = await build({
   entryPoints: ['src/cli/main.ts'],
   outfile: OUT,
   write: false,
-  external: ['koffi', 'zstd-napi', 'pino', 'piscina'],
+  external: ['better-sqlite3', 'koffi', 'zstd-napi', 'pino', 'piscina'],
   minifyWhitespace: true,
   // Packages in the old module format look for it.
   banner: { js: "import{createRequire as _require}from'node:module';const require=_require(import.meta.url);" },
