@@ -50,7 +50,7 @@ function cutLayers(count: number, bytes: number): FixtureLayer[] {
   const files = realFiles(PACKAGES);
   return Array.from({ length: count }, (_unused, number) => {
     const parts: Buffer[] = [];
-    for (let size = 0; size < bytes; ) {
+    for (let size = 0; size < bytes;) {
       const { value: path } = files.next();
       if (path === undefined) throw new Error('the packages have too few files for so many layers');
       parts.push(file(`layer-${number}/${path}`, readFileSync(join(PACKAGES, path))));

@@ -66,11 +66,11 @@ async function checkDestination(
   });
   const end = destinationKey(location);
   const isFinished = rows.get(end)?.state === 'done';
-  const there = new Set(await whatIsThere(parts, location, done, isFinished && done.length === images.length, note));
-  const lost = new Set(done.filter((one) => !there.has(one)).map(({ image }) => image.key));
-  // With an index its images are looked at again.
-  for (const { image } of done) if (lost.has(image.key)) for (const need of image.needs) lost.add(need);
-  const kept = done.filter(({ image }) => !lost.has(image.key));
+  const isWhole = isFinished && done.length === images.length;
+  const found = withoutLost(done, await seen(parts, location, done, isWhole, note));
+  const isAsItWas = isWhole && found.length === done.length;
+  const kept = isAsItWas || keepsItself(location) ? found : withoutLost(done, await relisted(parts, location, found));
+  const lost = new Set(done.filter((one) => !kept.includes(one)).map(({ image }) => image.key));
   const isOpen = lost.size > 0 || done.length < images.length;
   const again = [...lost].filter((key) => rows.get(key)?.state === 'done');
   if (isOpen && isFinished) again.push(end);
@@ -79,23 +79,32 @@ async function checkDestination(
   return kept;
 }
 
-async function whatIsThere(
+/** A registry shows each thing as soon as it is there, and need not be told again what it has. */
+function keepsItself(location: string): boolean {
+  return ['docker', 'null'].includes(parseLocation(location).transport ?? '');
+}
+
+/** What is left of things when those are gone that are not `there`: with an index its images are looked at again. */
+function withoutLost(done: readonly Done[], there: readonly Done[]): Done[] {
+  const kept = new Set(there);
+  const lost = new Set(done.filter((one) => !kept.has(one)).map(({ image }) => image.key));
+  for (const { image } of done) if (lost.has(image.key)) for (const need of image.needs) lost.add(need);
+  return done.filter(({ image }) => !lost.has(image.key));
+}
+
+/** What of it can be seen in the destination, as far as it shows anything before it is finished. */
+async function seen(
   parts: CheckParts,
   location: string,
   done: readonly Done[],
   isWhole: boolean,
   note: Json,
 ): Promise<readonly Done[]> {
-  if (done.length === 0) return [];
-  const { transport, path } = parseLocation(location);
-  if (transport === 'null') return done;
+  const { transport, path, ref } = parseLocation(location);
+  if (done.length === 0 || transport === 'null') return done;
   if (transport === 'docker') return parts.trust ? done : tagged(parts, path, done);
-  if (isWhole && (parts.trust || (await isAsNoted(location, note, parts.signal)))) return done;
-  if (isWhole && transport === 'oci') {
-    const listed = await listedIn(path, done);
-    if (listed.length === done.length) return listed;
-  }
-  return relisted(parts, location, done);
+  if (!isWhole || parts.trust || (await isAsNoted(location, note, parts.signal))) return done;
+  return transport === 'oci' ? listedIn(path, ref, done) : [];
 }
 
 async function isAsNoted(location: string, note: Json, signal: AbortSignal): Promise<boolean> {
@@ -123,14 +132,14 @@ function tagsOf({ inIndex, kind, only, additional }: PlannedImage, tag: string |
 }
 
 /** Those that the index of a layout lists by their names. */
-async function listedIn(path: string, done: readonly Done[]): Promise<Done[]> {
+async function listedIn(path: string, ref: string | null, done: readonly Done[]): Promise<Done[]> {
   const raw = await readFile(join(path, 'index.json')).catch(() => null);
   if (raw === null) return [];
   const lines = decodeIndex(raw, null).map(({ digest, annotations }) => ({ digest, name: annotations.get(REF_NAME) }));
   return done.filter(({ image, done: { digest, names } }) => {
     if (image.inIndex !== null || image.kind === 'artifact') return true;
-    const own = lines.filter((line) => line.digest === digest);
-    return own.length > 0 && names.every((name) => own.some((line) => line.name === name) || own.length === 1);
+    const own = lines.filter((line) => line.digest === digest).map(({ name }) => name);
+    return own.length > 0 && (ref === null ? names : [ref]).every((name) => own.includes(name));
   });
 }
 
@@ -140,6 +149,7 @@ async function relisted(
   location: string,
   done: readonly Done[],
 ): Promise<Done[]> {
+  if (done.length === 0) return [];
   const entry = plan.batch.entries[plan.sources[done[0]!.image.source]!.entry]!;
   const sink = await destinations.sink(location, entry).catch(() => null);
   const kept: Done[] = [];
