@@ -7,6 +7,7 @@ const NEEDED = [
   'LICENSE',
   'CHANGELOG.md',
   'config/default.json',
+  'config/job.schema.json',
   'config/report.schema.json',
   'dist/src/index.js',
   'dist/src/index.d.ts',

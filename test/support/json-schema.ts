@@ -45,7 +45,11 @@ const RULES: Record<string, Rule> = {
   const: (wanted, value) => value === wanted,
   enum: (wanted, value) => (wanted as unknown[]).includes(value),
   anyOf: (some, value, { root }) => (some as Schema[]).some((schema) => fits(schema, value, root)),
+  allOf: (all, value, { root }) => (all as Schema[]).every((schema) => fits(schema, value, root)),
   minimum: (least, value) => typeof value !== 'number' || value >= (least as number),
+  maximum: (most, value) => typeof value !== 'number' || value <= (most as number),
+  minLength: (least, value) => typeof value !== 'string' || value.length >= (least as number),
+  minItems: (least, value) => !Array.isArray(value) || value.length >= (least as number),
   pattern: (source, value) => typeof value !== 'string' || new RegExp(source as string).test(value),
   items: (schema, value, { root }) =>
     !Array.isArray(value) || value.every((item) => fits(schema as Schema, item, root)),
@@ -55,7 +59,20 @@ const RULES: Record<string, Rule> = {
     Object.entries(schemas as Record<string, Schema>).every(
       ([name, schema]) => !Object.hasOwn(value, name) || fits(schema, value[name], root),
     ),
+  patternProperties: (schemas, value, { root }) =>
+    !isObject(value) ||
+    Object.entries(schemas as Record<string, Schema>).every(([pattern, schema]) =>
+      Object.entries(value).every(([name, inner]) => !new RegExp(pattern).test(name) || fits(schema, inner, root)),
+    ),
+  additionalProperties: (schema, value, { schema: around, root }) =>
+    !isObject(value) ||
+    Object.entries(value).every(([name, inner]) => isKnown(name, around) || fits(schema as Schema, inner, root)),
 };
+
+function isKnown(name: string, { properties = {}, patternProperties = {} }: Around['schema']): boolean {
+  const patterns = Object.keys(patternProperties as object).map((pattern) => new RegExp(pattern));
+  return Object.hasOwn(properties as object, name) || patterns.some((pattern) => pattern.test(name));
+}
 
 function lookUp(root: Schema, reference: string): Schema {
   const name = reference.replace('#/$defs/', '');
