@@ -69,7 +69,7 @@ function checkForm(rest: string, mayEndInSlash = false): string {
       'a docker:// name holds no user and no password; give them with --creds or an auth.json',
     );
   }
-  const text = rest.replace(/^\/+/, '').replace(/^(?:https?|docker):\/*/, '');
+  const text = rest.replace(/^\/+/, '').replace(/^(?:https?|docker):\/+/, '');
   if (text === '') throw badArgument('docker', 'docker:// names nothing; write docker://HOST/NAME[:TAG]');
   if (rest !== `//${text}`) throw badArgument('docker', `docker:${shown(rest)} is written ${fixed(text)}`);
   if (!text.includes('/') || (!mayEndInSlash && /^[^/]*\/+$/.test(text))) checkNoBareHost(text.replace(/\/+$/, ''));

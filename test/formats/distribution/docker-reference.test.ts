@@ -17,6 +17,7 @@ describe('a name in a registry', () => {
   it.each([
     ['//busybox', 'docker.io', 'library/busybox', null, null],
     ['//busybox:1.36', 'docker.io', 'library/busybox', '1.36', null],
+    ['//docker:24-dind', 'docker.io', 'library/docker', '24-dind', null],
     ['//postgres:16', 'docker.io', 'library/postgres', '16', null],
     ['//acme/app', 'docker.io', 'acme/app', null, null],
     ['//index.docker.io/acme/app:1', 'docker.io', 'acme/app', '1', null],
