@@ -3,7 +3,7 @@ import { parseDockerReference } from '../../formats/distribution/docker-referenc
 import { parseLocation, unknownTransport } from '../../formats/transports.ts';
 import { quoted } from '../../image/strict-json.ts';
 import type { BatchSource } from '../batch.ts';
-import { checkTarget } from '../plan/target.ts';
+import { checkTarget, isTemplate } from '../plan/target.ts';
 import type { TYPES } from './job-schema.ts';
 
 export type SourceType = (typeof TYPES)[number];
@@ -11,9 +11,15 @@ export type SourceType = (typeof TYPES)[number];
 /** Of archives, layouts and what `dir:` writes there may be many that a pattern fits. */
 const LISTABLE: readonly (string | null)[] = [null, 'docker-archive', 'oci-archive', 'oci', 'dir'];
 
-/** regclient's word for a layout. */
-function ownWords(text: string): string {
-  return text.replace(/^ocidir:\/\//, 'oci:');
+/** regclient's word for a layout in ours. */
+export function ownWords(text: string): string {
+  return text.replace(/^ocidir:(?:\/\/)?/, 'oci:');
+}
+
+/** Whether a place says what it is. `docker:24-dind` is an image of Docker Hub in a file that knows registries only. */
+export function hasTransport(text: string): boolean {
+  const { transport } = parseLocation(ownWords(text));
+  return transport === 'docker' ? text.startsWith('docker://') : transport !== null || text.startsWith('store:');
 }
 
 /** Whether a text is a pattern of file names and not one of them. */
@@ -130,6 +136,8 @@ export function readTarget(given: string, type: BatchSource['type']): string {
 function withNames(target: string, type: BatchSource['type']): string {
   const [, place, last] = /^(docker:\/\/.*?)([^/]*)$/s.exec(target) ?? [];
   if (place === undefined || last === '' || (type !== 'repository' && type !== 'registry')) return target;
-  if (place === 'docker://') return type === 'registry' ? `${target}/{repository}:{tag}` : target;
-  return /[:@]|\{name\}|\{tag\}/.test(last!) ? target : `${target}:{tag}`;
+  const isHost = place === 'docker://';
+  if ((!isHost && /[:@]/.test(last!)) || /\{(name|tag)\}/.test(last!)) return target;
+  if (type === 'registry' && !isTemplate(target)) return `${target}/{repository}:{tag}`;
+  return isHost ? target : `${target}:{tag}`;
 }

@@ -73,7 +73,8 @@ function checkRepeated(creds: readonly JobCreds[], note: NoteProblem): void {
   }
 }
 
-function limitsOf({ limits = {}, retries }: NonNullable<JobDocument['defaults']>): BatchLimits {
+/** What defaults say about the run as a whole. */
+export function limitsOf({ limits = {}, retries }: NonNullable<JobDocument['defaults']>): BatchLimits {
   const { jobs, spoolBytes, abortOnError } = limits;
   return {
     ...(jobs === undefined ? {} : { jobs }),

@@ -164,6 +164,8 @@ sync:
     ['docker://t.example/{name}', 'repository', 'docker://t.example/{name}'],
     ['docker://t.example/team/', 'repository', 'docker://t.example/team/'],
     ['docker://t.example', 'registry', 'docker://t.example/{repository}:{tag}'],
+    ['docker://t.example:5000/mirror', 'registry', 'docker://t.example:5000/mirror/{repository}:{tag}'],
+    ['docker://t.example/{path}', 'registry', 'docker://t.example/{path}:{tag}'],
     ['docker://t.example/', 'registry', 'docker://t.example/'],
     ['ocidir://out', 'registry', 'oci:out'],
   ])('sends to %s of a %s', (target, type, expected) => {
