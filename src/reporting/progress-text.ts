@@ -24,23 +24,25 @@ export interface Snapshot {
 /** More bars than this are noise; the others are counted. */
 const MAX_BARS = 12;
 
-type Running = Snapshot['running'][number];
-
 /** One line for each running image, as many as fit, and one for all of them. */
 export function barFrame(snapshot: Snapshot, columns: number, rows: number): string[] {
+  return [...bars(snapshot.running, columns, rows), fitted(summary(snapshot), columns - 1)];
+}
+
+/** As many bars as fit; of the others how many there are. */
+export function bars(running: readonly ({ label: string } & Tracked)[], columns: number, rows: number): string[] {
   const room = Math.max(1, Math.min(MAX_BARS, rows - 3));
-  const shown = snapshot.running.slice(0, room);
-  const hidden = snapshot.running.length - shown.length;
+  const shown = running.slice(0, room);
+  const hidden = running.length - shown.length;
   const labelWidth = Math.min(
     Math.floor(columns / 3),
     Math.max(8, ...shown.map((item) => columnsOf(printable(item.label)))),
   );
   const lines = shown.map((item) => bar(item, labelWidth, columns - 1));
-  if (hidden > 0) lines.push(`… and ${hidden} more`);
-  return [...lines, fitted(summary(snapshot), columns - 1)];
+  return hidden > 0 ? [...lines, `… and ${hidden} more`] : lines;
 }
 
-function bar(item: Running, labelWidth: number, columns: number): string {
+function bar(item: { label: string } & Tracked, labelWidth: number, columns: number): string {
   const label = fitted(printable(item.label), labelWidth);
   const padding = ' '.repeat(labelWidth - columnsOf(label));
   const sizes =
@@ -76,7 +78,7 @@ function summary({ finished, expected, bytes, totalBytes, rate, secondsLeft }: S
 }
 
 /** Whole seconds for people: `45s`, `3m20s`, `2h05m`. */
-function shortDuration(seconds: number): string {
+export function shortDuration(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole}s`;
   const two = (value: number): string => String(value).padStart(2, '0');

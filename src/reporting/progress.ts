@@ -5,6 +5,10 @@ import { type Snapshot, type Tracked, barFrame, jsonLine, plainLine } from './pr
 export interface ProgressDisplay {
   /** Shows an image until the returned function is called. `sample` is asked at every drawing. */
   track(label: string, sample: () => Tracked): () => void;
+  /** How it is shown. */
+  readonly style: ProgressStyle;
+  /** Shows this in place of single images until the returned function is called. */
+  show(picture: ProgressPicture): () => void;
   /** Says how many there will be. */
   expect(count: number): void;
   /** Writes a line of text without tearing a bar. */
@@ -13,6 +17,14 @@ export interface ProgressDisplay {
   above(write: () => void): void;
   /** Takes the bars away. Nothing is drawn afterwards; lines still are. */
   close(): void;
+}
+
+/** Something larger that is under way, as it looks now. */
+interface ProgressPicture {
+  /** Lines that fit a terminal. */
+  frame(columns: number, rows: number): string[];
+  /** For a log. */
+  line(): string;
 }
 
 export interface ProgressOutput {
@@ -37,6 +49,8 @@ export function createProgress(
 
 function silent(output: ProgressOutput): ProgressDisplay {
   return {
+    style: 'none',
+    show: () => () => {},
     track: () => () => {},
     expect: () => {},
     line: (text) => output.write(`${text}\n`),
@@ -51,7 +65,7 @@ interface Item {
 }
 
 class Display implements ProgressDisplay {
-  readonly #style: 'bar' | 'plain' | 'json';
+  readonly style: 'bar' | 'plain' | 'json';
   readonly #output: ProgressOutput;
   readonly #now: () => number;
   readonly #meter = new Meter();
@@ -60,11 +74,12 @@ class Display implements ProgressDisplay {
   #finished = 0;
   #finishedBytes = 0;
   #expected: number | null = null;
+  #picture: ProgressPicture | null = null;
   #drawnLines = 0;
   #closed = false;
 
   constructor(style: 'bar' | 'plain' | 'json', output: ProgressOutput, now: () => number) {
-    this.#style = style;
+    this.style = style;
     this.#output = output;
     this.#now = now;
   }
@@ -73,9 +88,19 @@ class Display implements ProgressDisplay {
     const item = { label, sample };
     this.#running.add(item);
     this.#event('started', label);
-    // The timer must not keep a program alive whose work has ended.
-    if (!this.#closed) this.#timer ??= setInterval(() => this.#draw(), EVERY_MS[this.#style]).unref();
+    this.#start();
     return () => this.#finish(item);
+  }
+
+  show(picture: ProgressPicture): () => void {
+    this.#picture = picture;
+    this.#start();
+    return () => {
+      if (this.#picture !== picture) return;
+      this.#erase();
+      this.#picture = null;
+      if (this.#running.size === 0) this.#stop();
+    };
   }
 
   expect(count: number): void {
@@ -89,14 +114,23 @@ class Display implements ProgressDisplay {
   above(write: () => void): void {
     this.#erase();
     write();
-    if (this.#style === 'bar' && this.#timer !== undefined) this.#draw();
+    if (this.style === 'bar' && this.#timer !== undefined) this.#draw();
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop();
     this.#closed = true;
     this.#erase();
+  }
+
+  #start(): void {
+    // The timer must not keep a program alive whose work has ended.
+    if (!this.#closed) this.#timer ??= setInterval(() => this.#draw(), EVERY_MS[this.style]).unref();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #finish(item: Item): void {
@@ -107,20 +141,27 @@ class Display implements ProgressDisplay {
   }
 
   #event(event: string, image: string): void {
-    if (this.#style === 'json' && !this.#closed) this.#output.write(`${JSON.stringify({ event, image })}\n`);
+    if (this.style === 'json' && !this.#closed) this.#output.write(`${JSON.stringify({ event, image })}\n`);
   }
 
   #draw(): void {
+    if (this.#picture !== null) return this.#drawPicture(this.#picture);
     const snapshot = this.#snapshot();
-    if (this.#style === 'bar') {
-      this.#drawBars(snapshot);
+    if (this.style === 'bar') {
+      this.#drawLines((columns, rows) => barFrame(snapshot, columns, rows));
     } else if (snapshot.running.length > 0) {
-      this.#output.write(`${this.#style === 'json' ? jsonLine(snapshot) : plainLine(snapshot)}\n`);
+      this.#output.write(`${this.style === 'json' ? jsonLine(snapshot) : plainLine(snapshot)}\n`);
     }
   }
 
-  #drawBars(snapshot: Snapshot): void {
-    const lines = barFrame(snapshot, this.#output.columns || 80, this.#output.rows || 24);
+  /** Programs are told of it in another way. */
+  #drawPicture(picture: ProgressPicture): void {
+    if (this.style === 'bar') this.#drawLines((columns, rows) => picture.frame(columns, rows));
+    else if (this.style === 'plain') this.#output.write(`${picture.line()}\n`);
+  }
+
+  #drawLines(frame: (columns: number, rows: number) => string[]): void {
+    const lines = frame(this.#output.columns || 80, this.#output.rows || 24);
     // Up to the first line, each line anew, and whatever is left below of a longer frame goes.
     const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}A\r` : '';
     this.#output.write(`${up}${lines.map((text) => `${text}\u001b[K\n`).join('')}\u001b[J`);
