@@ -8,6 +8,7 @@ const NEEDED = [
   'CHANGELOG.md',
   'config/default.json',
   'config/job.schema.json',
+  'config/events.schema.json',
   'config/report.schema.json',
   'dist/src/index.js',
   'dist/src/index.d.ts',

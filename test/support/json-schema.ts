@@ -44,6 +44,8 @@ const RULES: Record<string, Rule> = {
   type: (names, value) => [names].flat().some((name) => TYPES[name as string]!(value)),
   const: (wanted, value) => value === wanted,
   enum: (wanted, value) => (wanted as unknown[]).includes(value),
+  allOf: (all, value, { root }) => (all as Schema[]).every((schema) => fits(schema, value, root)),
+  oneOf: (some, value, { root }) => (some as Schema[]).filter((schema) => fits(schema, value, root)).length === 1,
   anyOf: (some, value, { root }) => (some as Schema[]).some((schema) => fits(schema, value, root)),
   allOf: (all, value, { root }) => (all as Schema[]).every((schema) => fits(schema, value, root)),
   minimum: (least, value) => typeof value !== 'number' || value >= (least as number),
@@ -54,6 +56,10 @@ const RULES: Record<string, Rule> = {
   items: (schema, value, { root }) =>
     !Array.isArray(value) || value.every((item) => fits(schema as Schema, item, root)),
   required: (names, value) => !isObject(value) || (names as string[]).every((name) => Object.hasOwn(value, name)),
+  additionalProperties: (may, value, { schema }) =>
+    may === true ||
+    !isObject(value) ||
+    Object.keys(value).every((name) => Object.hasOwn(schema['properties'] as object, name)),
   properties: (schemas, value, { root }) =>
     !isObject(value) ||
     Object.entries(schemas as Record<string, Schema>).every(
