@@ -5,7 +5,9 @@ import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
 import { type BatchInput, readBatch } from '../batch-input.ts';
 import { addBatchOptions, type BatchOptions } from '../batch-options.ts';
-import { combineExitCodes, EXIT, type ExitCode } from '../exit-codes.ts';
+import { watchBatch } from '../batch-watch.ts';
+import { combineExitCodes, EXIT, type ExitCode, exitCodeOf } from '../exit-codes.ts';
+import { failureLine } from '../failure.ts';
 import { addRegistryOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { examples, type Verb } from '../verb.ts';
@@ -13,6 +15,7 @@ import { examples, type Verb } from '../verb.ts';
 interface Options extends BatchOptions {
   ledger?: string;
   trustLedger?: boolean;
+  metrics?: string;
 }
 
 export const verb: Verb = {
@@ -27,7 +30,8 @@ export const verb: Verb = {
           ),
       )
         .option('--ledger <file>', 'the record of the run (default: beside the job file, else in the state directory)')
-        .option('--trust-ledger', 'ask nobody about what the ledger calls done'),
+        .option('--trust-ledger', 'ask nobody about what the ledger calls done')
+        .option('--metrics <port>', 'numbers for Prometheus on 127.0.0.1:PORT/metrics while it runs'),
       ['src', 'dest'],
     ).addHelpText('after', OUTRO),
 
@@ -39,21 +43,41 @@ export const verb: Verb = {
 };
 
 async function runJob(session: Session, { job, file, parts }: BatchInput, options: Options): Promise<ExitCode> {
-  const pipeline = await session.pipeline('now');
-  const { migrate } = await import('../../migrate.ts');
-  const { ledgerPath } = await import('../../batch/ledger/open-ledger.ts');
-  const { batchId } = await import('../../batch/plan/make-plan.ts');
-  const codes: ExitCode[] = [];
-  const events = migrate(job.batch, {
-    ...parts,
-    pipeline,
-    settings: session.settings,
-    signal: session.signal,
-    ledger: options.ledger ?? ledgerPath(file, batchId(job.batch), process.env),
-    trustLedger: options.trustLedger,
-  });
-  for await (const event of events) codes.push(...tell(session, event));
-  return combineExitCodes(codes);
+  const watch = await watchBatch(session, options);
+  try {
+    const pipeline = await session.pipeline('now');
+    const { migrate } = await import('../../migrate.ts');
+    const { ledgerPath } = await import('../../batch/ledger/open-ledger.ts');
+    const { batchId } = await import('../../batch/plan/make-plan.ts');
+    const codes: ExitCode[] = [];
+    const events = migrate(job.batch, {
+      ...parts,
+      pipeline,
+      settings: session.settings,
+      signal: session.signal,
+      ledger: options.ledger ?? ledgerPath(file, batchId(job.batch), process.env),
+      trustLedger: options.trustLedger,
+    });
+    for await (const event of events) {
+      watch.note(event);
+      codes.push(...(session.progress.style === 'json' ? printed(session, event) : tell(session, event)));
+    }
+    return combineExitCodes(codes);
+  } finally {
+    await watch.close();
+  }
+}
+
+/** For who reads the events themselves, on stderr: nothing else is written there. */
+function printed(session: Session, event: BatchEvent): ExitCode[] {
+  if (event.type === 'image-failed' && event.retryInMs === null) {
+    const error = errorOf(event.failure) as EngineError;
+    if (session.json) session.out.json(failureLine(error, { source: event.source, ref: event.ref }));
+    return [exitCodeOf(error, 'image')];
+  }
+  if (event.type !== 'image-done') return [];
+  printImage(session, event);
+  return [EXIT.done];
 }
 
 function tell(session: Session, event: BatchEvent): ExitCode[] {
@@ -62,7 +86,8 @@ function tell(session: Session, event: BatchEvent): ExitCode[] {
       session.progress.line(plannedText(event));
       return [];
     case 'image-done':
-      tellImage(session, event);
+      for (const warning of event.warnings) session.log.warn(`${event.ref}: ${warning}`);
+      printImage(session, event);
       return [EXIT.done];
     case 'image-failed':
       if (event.retryInMs !== null) return [];
@@ -81,9 +106,8 @@ function plannedText({ ledger, totals }: BatchEvent & { type: 'planned' }): stri
   return `${what}; ledger: ${ledger ?? 'none'}`;
 }
 
-function tellImage(session: Session, event: BatchEvent & { type: 'image-done' }): void {
+function printImage(session: Session, event: BatchEvent & { type: 'image-done' }): void {
   const { type: _type, at: _at, key: _key, ...line } = event;
-  for (const warning of event.warnings) session.log.warn(`${event.ref}: ${warning}`);
   if (session.json) session.out.json(line);
   else if (event.changed) session.out.line(textOf(event));
 }
