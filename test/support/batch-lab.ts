@@ -1,11 +1,11 @@
 import type { BatchReading } from '../../src/batch/report/batch-report.ts';
 import type { Failure, ItemState, Json, LedgerEvent, LedgerRow, Stages } from '../../src/batch/ledger/ledger.ts';
-import type { Digest } from '../../src/identity/digest.ts';
+import { type Digest, sha256Digest } from '../../src/identity/digest.ts';
 
 /** When the first run of a made-up batch begins. */
 export const NOON: number = Date.UTC(2026, 4, 6, 12);
 
-export const digestOf = (number: number): Digest => `sha256:${number.toString(16).padStart(64, '0')}`;
+export const digestOf = (number: number): Digest => sha256Digest(String(number));
 
 interface RowFields {
   state?: ItemState;

@@ -110,9 +110,15 @@ function destinationsOf(images: readonly ReportImage[], layers: readonly ReportL
 function byDestination<Item extends { destination: string }>(items: readonly Item[]): Map<string, Item[]> {
   const groups = new Map<string, Item[]>();
   for (const item of items) {
-    const group = groups.get(item.destination);
-    if (group === undefined) groups.set(item.destination, [item]);
+    const place = destinationPlace(item.destination);
+    const group = groups.get(place);
+    if (group === undefined) groups.set(place, [item]);
     else group.push(item);
   }
   return groups;
+}
+
+/** What a person takes for one destination: a whole registry, where each image may have a repository of its own. */
+export function destinationPlace(destination: string): string {
+  return /^docker:\/\/[^/]+/.exec(destination)?.[0] ?? destination;
 }

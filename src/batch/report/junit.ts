@@ -1,4 +1,5 @@
 import { printable } from '../../reporting/printable.ts';
+import { destinationPlace } from './assemble.ts';
 import type { BatchReport, ReportImage, SourceFailure } from './report.ts';
 
 /**
@@ -32,7 +33,7 @@ interface Case {
 }
 
 function imageSuite(destination: string, { images }: BatchReport): Suite {
-  const own = images.filter((image) => image.destination === destination);
+  const own = images.filter((image) => destinationPlace(image.destination) === destination);
   return { name: destination, cases: own.map(imageCase) };
 }
 

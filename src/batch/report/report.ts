@@ -142,6 +142,7 @@ export interface FailureGroup {
 }
 
 export interface ReportedDestination {
+  /** Of a registry all of it: `docker://HOST`. */
   destination: string;
   images: Counts;
   layers: Counts;
