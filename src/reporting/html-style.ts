@@ -40,7 +40,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant
 th, td { text-align: right; padding: 0.35rem 0.7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child, .text { text-align: left; }
-td:first-child, th:first-child { padding-left: 0; }
+td:first-child, th:first-child { padding-left: 0; } td:last-child, th:last-child { padding-right: 0; }
 details { border-top: 1px solid var(--line); padding: 0.6rem 0; margin-top: 0.75rem; }
 summary { cursor: pointer; color: var(--soft); font-size: 0.92rem; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.5rem 0; font: 0.82rem/1.5 ui-monospace, Menlo, Consolas, monospace; }

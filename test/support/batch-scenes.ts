@@ -26,7 +26,7 @@ const FAILURES: readonly Failure[] = [
 export function sceneOf(scene: Scene): BatchReading {
   const made = new MadeLedger();
   const clock = new Clock(made, scene);
-  for (let at = 0; at < scene.shared; at++)
+  for (let at = 0; at < Math.min(scene.shared, scene.images); at++)
     addLayer(made, clock, `shared-${at}`, 8e6 + 37e6 * (((at * 7) % 10) / 10), at % scene.images);
   for (let at = 0; at < scene.images; at++) addImage(made, clock, at, scene);
   return made.reading(clock.now + 5);

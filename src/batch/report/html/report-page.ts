@@ -2,15 +2,14 @@ import { counted } from '../../../reporting/counted.ts';
 import { humanDuration } from '../../../reporting/human-duration.ts';
 import { humanSize } from '../../../reporting/human-size.ts';
 import { escaped, htmlPage, shown } from '../../../reporting/html-page.ts';
-import { STAGES } from '../../ledger/ledger.ts';
-import type { BatchReport, Counts } from '../report.ts';
+import type { BatchReport } from '../report.ts';
 import { savedBytes } from '../sharing.ts';
-import { momentText, verdictOf } from '../verdict.ts';
+import { countsText, factsOf, momentText, stageShares, throughputText, verdictOf } from '../wording.ts';
 import { type Bar, barsOf, partsOf } from './bars.ts';
 import { failuresSection } from './failures-section.ts';
 import { imagesSection } from './images-section.ts';
 import { STYLE } from './report-style.ts';
-import { pausesBetween, throughputChart } from './throughput-chart.ts';
+import { throughputChart } from './throughput-chart.ts';
 
 /** The report as one page that needs nothing else and runs nothing. */
 export function reportPage(report: BatchReport): string {
@@ -36,37 +35,12 @@ export function reportPage(report: BatchReport): string {
   });
 }
 
-function factsList({ totals, ledgers }: BatchReport): string {
-  const facts: [name: string, value: string][] = [
-    ['Images', countsText(totals.images)],
-    ['Layers', countsText(totals.layers)],
-    ['Rate', rateText(totals)],
-    ['Saved by sharing', humanSize(totals.sharedBytes)],
-    ['Was there before', `${counted(totals.unchanged, 'image')}, ${humanSize(totals.thereBytes)} of layers`],
-    ['Attempts that were repeated', String(totals.retries)],
-    ['Warnings', String(totals.warnings)],
-    ['Sources', `${totals.sources.read} read${totals.sources.failed > 0 ? `, ${totals.sources.failed} failed` : ''}`],
-    ['Ledger', ledgers.length === 1 ? ledgers[0]!.location : counted(ledgers.length, 'ledger')],
-  ];
-  const items = facts.map(
+function factsList(report: BatchReport): string {
+  const items = factsOf(report).map(
     ([name, value]) =>
       `<div${name === 'Ledger' ? ' class="whole"' : ''}><dt>${name}</dt><dd>${shown(value)}</dd></div>`,
   );
   return `<dl>${items.join('')}</dl>`;
-}
-
-function rateText({ doneBytes, seconds }: BatchReport['totals']): string {
-  return seconds === 0 ? 'not known' : `${humanSize(Number((doneBytes / seconds).toPrecision(3)))}/s of layers`;
-}
-
-export function countsText({ total, done, failed, begun, waiting }: Counts): string {
-  const parts = [
-    `${done} of ${total} done`,
-    ...(failed > 0 ? [`${failed} failed`] : []),
-    ...(begun > 0 ? [`${begun} begun`] : []),
-    ...(waiting > 0 ? [`${waiting} waiting`] : []),
-  ];
-  return parts.join(', ');
 }
 
 function throughputSection(report: BatchReport): string {
@@ -80,7 +54,7 @@ function throughputSection(report: BatchReport): string {
   return `<section><h2>Throughput</h2>
 ${legendOf(legend)}
 ${chart}
-<p class="soft">Each bar is ${bucketText(report.throughput.bucketSeconds)}; a layer counts when it is finished.${pausesText(report)}</p></section>`;
+<p class="soft">${escaped(throughputText(report))}</p></section>`;
 }
 
 type Legend = [kind: string, text: string][];
@@ -89,42 +63,15 @@ function legendOf(legend: Legend): string {
   return `<p class="legend">${legend.map(([kind, text]) => `<span><i class="${kind}"></i>${text}</span>`).join(' ')}</p>`;
 }
 
-/** `5 s`, `15 min`: buckets are as long as people count. */
-function bucketText(seconds: number): string {
-  const [length, unit] = (
-    [
-      [86_400, 'd'],
-      [3600, 'h'],
-      [60, 'min'],
-    ] as const
-  ).find(([long]) => seconds >= long) ?? [1, 's'];
-  return `${seconds / length} ${unit}`;
-}
-
-function pausesText(report: BatchReport): string {
-  const pauses = pausesBetween(report);
-  if (pauses.length === 0) return '';
-  const named = pauses.slice(0, 3).map(({ from, to }) => {
-    const moment = momentText(new Date(from).toISOString());
-    return `${humanDuration((to - from) / 1000)} from ${moment}`;
-  });
-  const more = pauses.length > 3 ? ` and ${pauses.length - 3} more` : '';
-  return ` Nobody was at it in the grey ${pauses.length === 1 ? 'stretch' : 'stretches'}: ${named.join(', ')}${more}.`;
-}
-
-function stagesSection({ stages }: BatchReport): string {
-  const all = STAGES.reduce((sum, stage) => sum + (stages[stage] ?? 0), 0);
-  if (all === 0) return '';
-  const bars = STAGES.filter((stage) => (stages[stage] ?? 0) > 0).map((stage): Bar => {
-    const amount = stages[stage]!;
-    return { name: stage, amount, value: `${humanDuration(amount / 1000)}, ${((100 * amount) / all).toFixed(0)} %` };
-  });
+function stagesSection(report: BatchReport): string {
+  const bars = stageShares(report).map(({ stage, ms, text }): Bar => ({ name: stage, amount: ms, value: text }));
+  if (bars.length === 0) return '';
   return `<section class="stages"><h2>Time by stage</h2><p class="soft">Work of all threads together; “wait” is for others, a turn or a host.</p>${barsOf(bars, 'is-sent', 'short')}</section>`;
 }
 
 function sharingSection({ totals, sharing, layers }: BatchReport): string {
   const { logicalBytes, distinctBytes, sharedBytes } = totals;
-  if (logicalBytes === 0) return '';
+  if (sharedBytes === 0) return '';
   const share = ((100 * sharedBytes) / logicalBytes).toFixed(0);
   const parts = partsOf(
     [

@@ -1,22 +1,16 @@
 import { escaped } from '../../../reporting/html-page.ts';
 import { counted } from '../../../reporting/counted.ts';
 import { humanSize } from '../../../reporting/human-size.ts';
-import { momentText } from '../verdict.ts';
+import { momentText } from '../wording.ts';
 import type { BatchReport, Bucket } from '../report.ts';
-import { isoTime, startOf } from '../throughput.ts';
+import { isoTime } from '../throughput.ts';
+import { type Stretch, placeOf, stretchesOf } from '../time-axis.ts';
 
 /** Pixels from the top: the highest bar begins, bars stand, attempts that failed are marked, times are written. */
 const [TOP, BASE, MARKS, TIMES] = [18, 158, 161, 184];
 
 /** A run of a few seconds is not drawn as one wall. */
 const FEWEST_BUCKETS = 12;
-
-/** A stretch of buckets without a pause, in milliseconds; `offset` is where it begins on the axis, in buckets. */
-interface Stretch {
-  from: number;
-  buckets: number;
-  offset: number;
-}
 
 /** Rates over time as bars; where nobody was at it there is a grey gap of one width, however long it was. */
 export function throughputChart(report: BatchReport): string {
@@ -25,7 +19,7 @@ export function throughputChart(report: BatchReport): string {
   const last = stretches.at(-1);
   if (last === undefined || buckets.length === 0) return '';
   const units = Math.max(FEWEST_BUCKETS, last.offset + last.buckets);
-  const axis: Axis = { units, top: niceTop(highest(buckets)), bucketSeconds };
+  const axis: Axis = { units, top: niceTop(highest(buckets) / bucketSeconds) * bucketSeconds, bucketSeconds };
   const bars = buckets.flatMap((bucket) => {
     const at = placeOf(bucket, stretches, bucketSeconds);
     return at === null ? [] : [barOf(bucket, at, axis)];
@@ -42,48 +36,13 @@ interface Axis {
   bucketSeconds: number;
 }
 
-/** Pauses between the stretches, longest first, in milliseconds since 1970. */
-export function pausesBetween(report: BatchReport): { from: number; to: number }[] {
-  const stretches = stretchesOf(report);
-  const lengthOf = ({ buckets }: Stretch): number => buckets * report.throughput.bucketSeconds * 1000;
-  const pauses = stretches.slice(1).map((next, before) => {
-    const earlier = stretches[before]!;
-    return { from: earlier.from + lengthOf(earlier), to: next.from };
-  });
-  return pauses.toSorted((a, b) => b.to - b.from - (a.to - a.from));
-}
-
-function stretchesOf({ sittings, throughput: { bucketSeconds } }: BatchReport): Stretch[] {
-  const unit = bucketSeconds * 1000;
-  const stretches: Stretch[] = [];
-  const all = sittings.reduce((sum, { from, to }) => sum + (Date.parse(to) - Date.parse(from)) / unit + 1, 0);
-  const gap = Math.max(1, all / 25);
-  for (const sitting of sittings) {
-    const from = startOf(Date.parse(sitting.from), bucketSeconds);
-    const end = startOf(Date.parse(sitting.to), bucketSeconds) + unit;
-    const last = stretches.at(-1);
-    const pause = last === undefined ? 0 : (from - last.from) / unit - last.buckets;
-    if (last === undefined) stretches.push({ from, buckets: (end - from) / unit, offset: 0 });
-    else if (pause <= gap) last.buckets = Math.max(last.buckets, (end - last.from) / unit);
-    else stretches.push({ from, buckets: (end - from) / unit, offset: last.offset + last.buckets + gap });
-  }
-  return stretches;
-}
-
-function placeOf({ at }: Bucket, stretches: readonly Stretch[], bucketSeconds: number): number | null {
-  const unit = bucketSeconds * 1000;
-  const time = Date.parse(at);
-  const found = stretches.find(({ from, buckets }) => time >= from && time < from + buckets * unit);
-  return found === undefined ? null : found.offset + (time - found.from) / unit;
-}
-
 const highest = (buckets: readonly Bucket[]): number =>
   buckets.reduce((most, { bytes, sent }) => Math.max(most, bytes, sent), 1);
 
 /** The next of 1, 2, 3, 5, 10, 20, …. */
-function niceTop(bytes: number): number {
-  const power = 10 ** Math.floor(Math.log10(bytes));
-  return power * ([1, 2, 3, 5].find((step) => bytes <= step * power) ?? 10);
+function niceTop(rate: number): number {
+  const power = 10 ** Math.floor(Math.log10(rate));
+  return power * ([1, 2, 3, 5].find((step) => rate <= step * power) ?? 10);
 }
 
 const percent = (part: number, all: number): string => `${((100 * part) / all).toFixed(3)}%`;
