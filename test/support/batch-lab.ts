@@ -32,6 +32,8 @@ export interface ImageFields extends RowFields {
   destination?: string;
   kind?: 'image' | 'index' | 'artifact';
   layers: string[];
+  place?: number | null;
+  tags?: [string, ...string[]];
   warnings?: string[];
   changed?: boolean;
 }
@@ -40,13 +42,9 @@ export interface ImageFields extends RowFields {
 export class MadeLedger {
   readonly rows: LedgerRow[] = [];
   readonly events: LedgerEvent[] = [];
-  readonly sources: {
-    location: string;
-    entry: number;
-    fingerprint: null;
-    error: { code: string; message: string } | null;
-  }[] = [{ location: 'docker-archive:/in/a.tar', entry: 0, fingerprint: null, error: null }];
-  target = 'oci:/out';
+  readonly sources: { location: string; entry: number; fingerprint: null }[] = [
+    { location: 'docker-archive:/in/a.tar', entry: 0, fingerprint: null },
+  ];
   location = '/jobs/batch.ledger';
 
   layer(key: string, fields: LayerFields = {}): this {
@@ -78,14 +76,17 @@ export class MadeLedger {
 
   image(key: string, fields: ImageFields): this {
     const { ref = `${key}:1`, names = [ref], source = 0, destination = 'oci:/out', kind = 'image' } = fields;
+    const { place = 0, tags = [] } = fields;
     const digest = digestOf(this.rows.length + 3e6);
     const planned = {
       key,
       kind,
       source,
-      place: 0,
+      place,
       ref,
       names,
+      only: tags[0] ?? null,
+      additional: tags.slice(1).map((tag) => `x:${tag}`),
       destination,
       digest,
       configDigest: null,
@@ -126,7 +127,7 @@ export class MadeLedger {
     const states = { waiting: none, claimed: none, done: none, failed: none };
     return {
       location: this.location,
-      plan: { id: 'p'.repeat(64), data: { sources: this.sources, batch: { entries: [{ target: this.target }] } } },
+      plan: { id: 'p'.repeat(64), data: { sources: this.sources } },
       rows: this.rows,
       events: this.events,
       summary: {

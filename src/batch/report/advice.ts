@@ -54,6 +54,6 @@ export function adviceFor(code: string, kind: FailureClass): string {
   return ADVICE[code] ?? hintFor(code) ?? (KIND_OF[code] === 'Archive' ? DAMAGED : BY_CLASS[kind]);
 }
 
-export function isErrorCode(code: string): code is ErrorCode {
+function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(KIND_OF, code);
 }

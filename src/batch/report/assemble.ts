@@ -27,7 +27,7 @@ export function assembled({ sources, ...facts }: Facts): BatchReport {
   const { images, layers } = facts;
   const totals = totalsOf({ sources, ...facts });
   const state = unsettled(totals.images) + unsettled(totals.layers) > 0 ? 'unfinished' : 'finished';
-  const { layermill, at, ledgers, sittings, throughput, stages, sourceFailures, duplicates } = facts;
+  const { layermill, at, ledgers, sittings, throughput, stages, duplicates } = facts;
   return {
     version: 1,
     layermill,
@@ -42,7 +42,6 @@ export function assembled({ sources, ...facts }: Facts): BatchReport {
     slowest: { images: slowest(images), layers: slowest(layers) },
     failures: groupFailures(facts),
     destinations: destinationsOf(images, layers),
-    sourceFailures,
     duplicates,
     images,
     layers,
@@ -57,15 +56,15 @@ export function countsOf(items: readonly { state: ReportState }[]): Counts {
   return counts;
 }
 
-function totalsOf({ images, layers, ledgers, sources, sourceFailures, sittings }: Facts): ReportTotals {
+function totalsOf({ images, layers, ledgers, sources, sittings }: Facts): ReportTotals {
   const sizes = (some: readonly ReportLayer[]): number => sumOf(some, ({ size }) => size);
+  const unread = images.filter(({ place }) => place === null).length;
   const [logicalBytes, distinctBytes] = [sumOf(images, ({ bytes }) => bytes), sizes(layers)];
   return {
     images: countsOf(images),
-    unchanged: images.filter(({ changed }) => changed === false).length,
     layers: countsOf(layers),
     layersInImages: sumOf(images, (image) => image.layers.length),
-    sources: { read: sources - sourceFailures.length, failed: sourceFailures.length },
+    sources: { read: Math.max(0, sources - unread), failed: unread },
     logicalBytes,
     distinctBytes,
     sharedBytes: Math.max(0, logicalBytes - distinctBytes),

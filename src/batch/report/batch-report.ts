@@ -1,3 +1,4 @@
+import { parseRepositoryTag } from '../../identity/reference.ts';
 import { packageVersion } from '../../config/defaults.ts';
 import {
   type ItemResult,
@@ -38,7 +39,6 @@ export function batchReport({ location, plan, rows, events, summary }: BatchRead
   const { images, layers } = itemsOf(rows, context);
   const sizes = new Map(layers.map(({ key, size }) => [key, size]));
   const spans = sittings.map(({ from, to }) => ({ from: isoTime(from), to: isoTime(to) }));
-  const sources = context.plan?.sources ?? [];
   return assembled({
     layermill: packageVersion(),
     at: isoTime(summary.nowMs),
@@ -46,10 +46,7 @@ export function batchReport({ location, plan, rows, events, summary }: BatchRead
     sittings: spans,
     throughput: throughputOf(events, (key) => sizes.get(key) ?? 0, sittings),
     stages: sumOfStages(rows.map(({ result }) => result?.stages ?? {})),
-    sources: sources.length,
-    sourceFailures: sources.flatMap(({ location: source, entry, error }) =>
-      error === null ? [] : [{ location: source, target: context.plan?.targets[entry] ?? null, ...error }],
-    ),
+    sources: context.plan?.sources.length ?? 0,
     duplicates: [],
     images,
     layers,
@@ -102,7 +99,7 @@ function imageOf(
   layerPlaces: ReadonlyMap<string, number>,
   { location, plan, sittings }: Context,
 ): ReportImage {
-  const { source, blobs, digest: plannedDigest, ...planned } = plannedImage(row.item.data, location);
+  const { source, blobs, digest: plannedDigest, only, additional, ...planned } = plannedImage(row.item.data, location);
   const done = doneOf(row.result, location);
   const places = blobs.map((key) => layerPlaces.get(key)).filter((place) => place !== undefined);
   for (const place of places) layers[place]!.uses++;
@@ -112,6 +109,7 @@ function imageOf(
     state: STATE_OF[row.state],
     source: done?.source ?? plan?.sources[source]?.location ?? `source ${source}`,
     ...planned,
+    tags: only === null ? [] : [only, ...additional.map((name) => parseRepositoryTag(name).reference)],
     sourceDigest: done?.sourceDigest ?? plannedDigest,
     digest: done?.digest ?? null,
     equality: done?.equality ?? null,

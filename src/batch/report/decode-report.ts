@@ -42,8 +42,10 @@ const image = v.object({
   state,
   source: text,
   ref: text,
+  place: v.nullable(count),
   names: v.array(text),
   destination: text,
+  tags: v.array(text),
   platform: maybeText,
   sourceDigest: maybeText,
   digest: maybeText,
@@ -75,7 +77,6 @@ const layer = v.object({
 
 const totals = v.object({
   images: counts,
-  unchanged: count,
   layers: counts,
   layersInImages: count,
   sources: v.object({ read: count, failed: count }),
@@ -121,11 +122,9 @@ const REPORT: v.GenericSchema<unknown, BatchReport> = v.object({
       advice: text,
       images: v.array(count),
       layers: v.array(count),
-      sources: v.array(count),
     }),
   ),
   destinations: v.array(v.object({ destination: text, images: counts, layers: counts, bytes: count, sent: count })),
-  sourceFailures: v.array(v.object({ location: text, target: maybeText, code: text, message: text })),
   duplicates: v.array(v.object({ image: count, ledgers: v.array(count) })),
   images: v.array(image),
   layers: v.array(layer),
@@ -150,7 +149,6 @@ function wrongPlace({
   slowest,
   failures,
   duplicates,
-  sourceFailures,
 }: BatchReport): string | null {
   const lists: [name: string, places: readonly (number | null)[], length: number][] = [
     ['images.layers', images.flatMap((found) => found.layers), layers.length],
@@ -161,7 +159,6 @@ function wrongPlace({
     ['slowest.layers', slowest.layers, layers.length],
     ['failures.images', failures.flatMap((group) => group.images), images.length],
     ['failures.layers', failures.flatMap((group) => group.layers), layers.length],
-    ['failures.sources', failures.flatMap((group) => group.sources), sourceFailures.length],
     ['duplicates.image', duplicates.map((found) => found.image), images.length],
     ['duplicates.ledgers', duplicates.flatMap((found) => found.ledgers), ledgers.length],
   ];

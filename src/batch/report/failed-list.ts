@@ -1,47 +1,52 @@
 import { parseLocation } from '../../formats/transports.ts';
 import type { BatchReport, ReportImage } from './report.ts';
 
-/** How a list says one source and where it goes, in one line. */
-export type ListLine = (source: string, target: string) => string;
+/** One image or source, and where it goes. */
+export interface FailedLine {
+  source: string;
+  target: string;
+}
 
 /**
- * What has failed for good, as a list that a run takes: a line for each image by its name in its source, and for each
- * source that could not be read. An index and its images are one line.
+ * What has failed for good, as lines of a list that a run takes: each image by its name in its source, a source that could
+ * not be read as a whole. An index and its images are one line.
  */
-export function failedList({ images, sourceFailures }: BatchReport, line: ListLine): string {
+export function failedLines({ images }: Pick<BatchReport, 'images'>): FailedLine[] {
   const failed = images.filter(({ state }) => state === 'failed');
   const withIndex = new Set(failed.filter(({ kind }) => kind === 'index').map(origin));
   const own = failed.filter((image) => !isMember(image) || !withIndex.has(origin(image)));
-  const lines = [
-    ...own.map((image) => line(sourceOf(image), targetOf(image))),
-    ...sourceFailures.flatMap(({ location, target }) => (target === null ? [] : [line(location, target)])),
-  ];
-  return [...new Set(lines)].map((text) => `${text}\n`).join('');
+  const lines = own.flatMap((image) => {
+    const { place, source, destination } = image;
+    return place === null ? [{ source, target: destination }] : linesOf(image);
+  });
+  return [...new Map(lines.map((line) => [JSON.stringify(line), line])).values()];
 }
 
-const isMember = ({ kind, names }: ReportImage): boolean => kind === 'image' && names.length === 0;
+const isMember = ({ kind, names, tags }: ReportImage): boolean =>
+  kind === 'image' && names.length === 0 && tags.length === 0;
 const origin = ({ source, destination }: ReportImage): string => JSON.stringify([source, destination]);
 
-/** Only transports whose locations end in a name can be asked for one image; of the others it is all that is there. */
-function sourceOf({ source, ref }: ReportImage): string {
+/** Who asks for an image by one of its names gets only that, so each further one is a line. */
+function linesOf({ source, ref, names, destination, tags }: ReportImage): FailedLine[] {
+  const from = namedSource(source, ref);
+  const { transport, ref: named } = parseLocation(destination);
+  if (transport === 'docker' && tags.length > 0)
+    return tags.map((tag) => ({ source: from, target: `${destination}:${tag}` }));
+  const isSame = names.length === 0 || (names.length === 1 && names[0] === ref);
+  // A layout can be added to by one name after the other; an archive is written once.
+  if (!isSame && transport === 'oci' && named === null)
+    return names.map((name) => ({ source: from, target: `${destination}:${name}` }));
+  if (!isSame && names.includes(ref))
+    return names.map((name) => ({ source: namedSource(source, name), target: destination }));
+  return [{ source: from, target: destination }];
+}
+
+const WITH_REF: readonly (string | null)[] = ['docker-archive', 'oci', 'oci-archive', 'docker-root', 'containers-root'];
+
+/** One image of a source; of what cannot be asked for one it is all that is there. An image of an index is that index. */
+function namedSource(location: string, ref: string): string {
+  const { transport, ref: known } = parseLocation(location);
+  if (known !== null || !WITH_REF.includes(transport)) return location;
   const place = /^#(\d+)$/.exec(ref);
-  return withName(source, place === null ? ref : `@${place[1]}`);
-}
-
-/** An image with another name than in its source is told its name. */
-function targetOf({ destination, ref, names }: ReportImage): string {
-  return names.length === 0 || names.includes(ref) ? destination : withName(destination, names[0]!);
-}
-
-const NAMEABLE: ReadonlySet<string> = new Set([
-  'docker-archive',
-  'oci',
-  'oci-archive',
-  'docker-root',
-  'containers-root',
-]);
-
-function withName(location: string, name: string): string {
-  const { transport, ref } = parseLocation(location);
-  return transport !== null && ref === null && NAMEABLE.has(transport) ? `${location}:${name}` : location;
+  return `${location}:${place === null ? ref.replace(/ \([^()]*\)$/, '') : `@${place[1]}`}`;
 }

@@ -1,14 +1,13 @@
 import { printable } from '../../reporting/printable.ts';
 import { destinationPlace } from './assemble.ts';
-import type { BatchReport, ReportImage, SourceFailure } from './report.ts';
+import type { BatchReport, ReportImage } from './report.ts';
 
 /**
  * The report for a CI system: a suite for each destination, in it a test case for each image. What waits is skipped, what
  * has failed has its code as its type. The form is what Ant's JUnit task writes and Jenkins and GitLab read.
  */
 export function junitXml(report: BatchReport): string {
-  const suites = report.destinations.map(({ destination }) => imageSuite(destination, report));
-  if (report.sourceFailures.length > 0) suites.push(sourceSuite(report));
+  const suites = report.destinations.map(({ destination }) => suiteOf(destination, report));
   const cases = suites.flatMap((suite) => suite.cases);
   const counts = countsOf(cases);
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -32,46 +31,45 @@ interface Case {
   content: string;
 }
 
-function imageSuite(destination: string, { images }: BatchReport): Suite {
+function suiteOf(destination: string, { images }: BatchReport): Suite {
   const own = images.filter((image) => destinationPlace(image.destination) === destination);
-  return { name: destination, cases: own.map(imageCase) };
+  return { name: destination, cases: own.map(caseOf) };
 }
 
-function imageCase(image: ReportImage): Case {
-  const platform = image.platform === null ? '' : ` (${image.platform})`;
+function caseOf(image: ReportImage): Case {
+  const platform = image.platform === null || image.ref.endsWith(')') ? '' : ` (${image.platform})`;
   const content = [outcomeXml(image), warningsXml(image)].filter((part) => part !== '').join('\n');
   return {
     className: image.source,
     name: `${image.kind === 'image' ? '' : `${image.kind} `}${image.ref}${platform}`,
     seconds: image.seconds ?? 0,
-    outcome: image.state === 'done' ? 'passed' : image.state === 'failed' ? 'failure' : 'skipped',
+    outcome: outcomeOf(image),
     content,
   };
 }
 
-function outcomeXml({ state, failure, attempts }: ReportImage): string {
-  if (state === 'done') return '';
-  if (state !== 'failed') {
+/** A source that could not be read is an error: no image was tried. */
+function outcomeOf({ state, place }: ReportImage): Case['outcome'] {
+  if (state === 'failed') return place === null ? 'error' : 'failure';
+  return state === 'done' ? 'passed' : 'skipped';
+}
+
+function outcomeXml(image: ReportImage): string {
+  const { failure, attempts } = image;
+  const outcome = outcomeOf(image);
+  if (outcome === 'passed') return '';
+  if (outcome === 'skipped') {
     const why = failure === null ? '' : `; its last attempt: ${failure.code}: ${failure.message}`;
     return `      <skipped message="${attribute(`not done yet${why}`)}"/>`;
   }
   const tried = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   const { code, message } = failure ?? { code: 'INTERNAL', message: 'the ledger does not say why' };
-  return `      <failure type="${attribute(code)}" message="${attribute(message)}">${attribute(`${code}: ${message} (${tried})`)}</failure>`;
+  return `      <${outcome} type="${attribute(code)}" message="${attribute(message)}">${attribute(`${code}: ${message} (${tried})`)}</${outcome}>`;
 }
 
 function warningsXml({ warnings }: ReportImage): string {
   if (warnings.length === 0) return '';
   return `      <system-out>${warnings.map(attribute).join('\n')}</system-out>`;
-}
-
-function sourceSuite({ sourceFailures }: BatchReport): Suite {
-  return { name: 'sources that could not be read', cases: sourceFailures.map(sourceCase) };
-}
-
-function sourceCase({ location, target, code, message }: SourceFailure): Case {
-  const content = `      <error type="${attribute(code)}" message="${attribute(message)}">${attribute(`${code}: ${message}`)}</error>`;
-  return { className: target ?? 'sources', name: location, seconds: 0, outcome: 'error', content };
 }
 
 function suiteXml({ name, cases }: Suite, { totals }: BatchReport): string {

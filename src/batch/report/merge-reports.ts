@@ -31,7 +31,6 @@ export function mergeReports(reports: readonly BatchReport[]): BatchReport {
     ),
     stages: sumOfStages(reports.map(({ stages }) => stages)),
     sources: sumOf(reports, ({ totals }) => totals.sources.read + totals.sources.failed),
-    sourceFailures: reports.flatMap(({ sourceFailures }) => sourceFailures),
     duplicates: images.duplicates,
     images: images.items,
     layers: layers.items,

@@ -27,8 +27,6 @@ export interface BatchReport {
   /** What has failed and was not done since, most images first. */
   failures: FailureGroup[];
   destinations: ReportedDestination[];
-  /** Sources that could not be read when the batch was planned. */
-  sourceFailures: SourceFailure[];
   /** Images that are in several of the merged ledgers: the furthest result counts. */
   duplicates: { image: number; ledgers: number[] }[];
   images: ReportImage[];
@@ -59,12 +57,11 @@ export interface ReportedLedger {
 export interface ReportTotals {
   /** Images, indexes and artifacts. */
   images: Counts;
-  /** Of the images that are done those that were there already. */
-  unchanged: number;
   /** Distinct layers. */
   layers: Counts;
   /** Layers of all images, each as often as it is used. */
   layersInImages: number;
+  /** Those that could not be read stand among the images, as what should have come of them. */
   sources: { read: number; failed: number };
   /** Bytes of layers in the sources: each image by itself, each distinct layer once, and the difference. */
   logicalBytes: number;
@@ -135,10 +132,9 @@ export interface FailureGroup {
   code: string;
   /** What to do. */
   advice: string;
-  /** Places of failed images and layers, and of failed sources in `sourceFailures`. */
+  /** Places of those that failed. */
   images: number[];
   layers: number[];
-  sources: number[];
 }
 
 export interface ReportedDestination {
@@ -151,14 +147,6 @@ export interface ReportedDestination {
   sent: number;
 }
 
-export interface SourceFailure {
-  location: string;
-  /** Where its images were to go, as the batch says it; null when the plan does not tell. */
-  target: string | null;
-  code: string;
-  message: string;
-}
-
 export interface ReportImage {
   /** Of the item of the ledger. */
   key: string;
@@ -169,14 +157,18 @@ export interface ReportImage {
   /** Where it comes from, and what it is called there. */
   source: string;
   ref: string;
+  /** Its number in its source; null for a source that could not be read. */
+  place: number | null;
   names: string[];
   destination: string;
+  /** In a repository. */
+  tags: string[];
   platform: string | null;
   /** Of the manifest before and after; null where there are no manifests, or it is not done. */
   sourceDigest: string | null;
   digest: string | null;
   equality: Equality | null;
-  /** False when it was there already; null when it is not done. */
+  /** False when nothing had to be brought; null when it is not done. */
   changed: boolean | null;
   /** Places of its layers, base first. */
   layers: number[];

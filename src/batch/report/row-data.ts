@@ -8,7 +8,7 @@ import type { PlannedBlob, PlannedImage } from '../plan/plan.ts';
 /** Of a planned image what a report tells. */
 export type ReportedPlannedImage = Pick<
   PlannedImage,
-  'kind' | 'source' | 'ref' | 'names' | 'destination' | 'platform' | 'blobs'
+  'kind' | 'source' | 'ref' | 'place' | 'names' | 'destination' | 'only' | 'additional' | 'platform' | 'blobs'
 > & { digest: string | null };
 
 export type ReportedPlannedBlob = Pick<PlannedBlob, 'profile' | 'size' | 'destination' | 'there' | 'image'> & {
@@ -18,8 +18,7 @@ export type ReportedPlannedBlob = Pick<PlannedBlob, 'profile' | 'size' | 'destin
 
 /** Of the plan what a report tells. */
 export interface ReportedPlan {
-  sources: { location: string; entry: number; error: { code: string; message: string } | null }[];
-  targets: string[];
+  sources: { location: string }[];
 }
 
 type DoneFields = 'source' | 'equality' | 'changed' | 'bytes';
@@ -37,7 +36,10 @@ const IMAGE = v.object({
   kind: v.picklist(['image', 'index', 'artifact']),
   source: count,
   ref: text,
+  place: v.nullable(count),
   names: v.array(text),
+  only: maybe,
+  additional: v.array(text),
   destination: text,
   digest: maybe,
   platform: maybe,
@@ -64,12 +66,7 @@ const DONE = v.object({
   warnings: v.array(text),
 });
 
-const PLAN = v.object({
-  sources: v.array(
-    v.object({ location: text, entry: count, error: v.nullable(v.object({ code: text, message: text })) }),
-  ),
-  batch: v.object({ entries: v.array(v.object({ target: text })) }),
-});
+const PLAN = v.object({ sources: v.array(v.object({ location: text })) });
 
 export function plannedImage(data: Json, location: string): ReportedPlannedImage {
   return decoded(IMAGE, data, location, 'an image');
@@ -84,8 +81,7 @@ export function imageDone(data: Json, location: string): ReportedDone {
 }
 
 export function reportedPlan(data: Json, location: string): ReportedPlan {
-  const { sources, batch } = decoded(PLAN, data, location, 'the plan');
-  return { sources, targets: batch.entries.map(({ target }) => target) };
+  return decoded(PLAN, data, location, 'the plan');
 }
 
 function decoded<Output>(schema: v.GenericSchema<unknown, Output>, data: Json, path: string, what: string): Output {

@@ -13,24 +13,21 @@ export interface Verdict {
 }
 
 export function verdictOf(report: BatchReport): Verdict {
-  const failed = report.totals.images.failed + report.totals.sources.failed;
+  const failed = report.totals.images.failed;
   const is = report.state === 'unfinished' ? 'open' : failed > 0 ? 'bad' : 'good';
   return { is, headline: headlineOf(report), sentences: [bytesSentence(report), timeSentence(report)] };
 }
 
-function headlineOf({ state, totals: { images, sources } }: BatchReport): string {
-  const lost = sources.failed === 0 ? '' : `; ${counted(sources.failed, 'source')} could not be read`;
-  if (images.total === 0) return `There are no images in it${lost}.`;
+function headlineOf({ state, totals: { images } }: BatchReport): string {
+  if (images.total === 0) return 'There are no images in it.';
   const failed = images.failed === 0 ? '' : `, ${images.failed} failed`;
   if (state === 'unfinished') {
     const left = images.waiting + images.begun;
-    return `Not finished: ${images.done} of ${counted(images.total, 'image')} done${failed}, ${left} to go${lost}.`;
+    return `Not finished: ${images.done} of ${counted(images.total, 'image')} done${failed}, ${left} to go.`;
   }
-  if (images.failed === 0) {
-    return `${images.total === 1 ? 'The one image is' : `All ${images.total} images are`} done${lost}.`;
-  }
-  if (images.done === 0) return `${images.total === 1 ? 'The one image' : `All ${images.total} images`} failed${lost}.`;
-  return `${images.done} of ${counted(images.total, 'image')} done${failed}${lost}.`;
+  const all = images.total === 1 ? 'The one image' : `All ${images.total} images`;
+  if (images.failed === 0) return `${all} ${images.total === 1 ? 'is' : 'are'} done.`;
+  return images.done === 0 ? `${all} failed.` : `${images.done} of ${counted(images.total, 'image')} done${failed}.`;
 }
 
 function bytesSentence({ totals }: BatchReport): string {
@@ -75,16 +72,16 @@ export function countsText({ total, done, failed, begun, waiting }: Counts): str
 
 /** What stands below the verdict: names, and what is to be said of them. */
 export function factsOf({ totals, ledgers }: BatchReport): [name: string, value: string][] {
-  const { images, layers, sources, sharedBytes, unchanged, thereBytes, retries, warnings } = totals;
+  const { images, layers, sources, sharedBytes, thereBytes, retries, warnings } = totals;
   return [
     ['Images', countsText(images)],
     ['Layers', countsText(layers)],
     ['Rate', rateText(totals)],
     ['Saved by sharing', humanSize(sharedBytes)],
-    ['Was there before', `${counted(unchanged, 'image')}, ${humanSize(thereBytes)} of layers`],
+    ['Was there before', `${humanSize(thereBytes)} of layers`],
     ['Attempts that were repeated', String(retries)],
     ['Warnings', String(warnings)],
-    ['Sources', `${sources.read} read${sources.failed > 0 ? `, ${sources.failed} failed` : ''}`],
+    ['Sources', `${sources.read} read${sources.failed > 0 ? `, ${sources.failed} could not be` : ''}`],
     ['Ledger', ledgers.length === 1 ? ledgers[0]!.location : counted(ledgers.length, 'ledger')],
   ];
 }
@@ -136,29 +133,21 @@ export const CLASS_TEXTS: Readonly<Record<FailureClass, string>> = {
 };
 
 /** `5 images, 3 layers`. */
-export function groupText({ images, layers, sources }: FailureGroup): string {
+export function groupText({ images, layers }: FailureGroup): string {
   const parts = [
     ...(images.length > 0 ? [counted(images.length, 'image')] : []),
     ...(layers.length > 0 ? [counted(layers.length, 'layer')] : []),
-    ...(sources.length > 0 ? [counted(sources.length, 'source')] : []),
   ];
   return parts.join(', ');
 }
 
 /** What failed in this way, and what was said. Layers fail on the way to their images: they are told when no image is. */
-export function failuresOf(
-  group: FailureGroup,
-  { images, layers, sourceFailures }: BatchReport,
-): { what: string; why: string }[] {
+export function failuresOf(group: FailureGroup, { images, layers }: BatchReport): { what: string; why: string }[] {
   const failed = group.images.map((place) => {
     const { ref, failure } = images[place]!;
     return { what: ref, why: failure?.message ?? '' };
   });
-  const unread = group.sources.map((place) => {
-    const { location, message } = sourceFailures[place]!;
-    return { what: location, why: message };
-  });
-  if (failed.length + unread.length > 0) return [...failed, ...unread];
+  if (failed.length > 0) return failed;
   return group.layers.map((place) => {
     const { digest, failure } = layers[place]!;
     return { what: digest, why: failure?.message ?? '' };

@@ -88,7 +88,6 @@ describe('a report', () => {
         code: 'REGISTRY_UNAVAILABLE',
         images: [1],
         layers: [1],
-        sources: [],
       }),
     ]);
     expect(report.failures[0]!.advice).toMatch(/run again/);
@@ -164,20 +163,23 @@ describe('a ledger', () => {
     expect(report.throughput.buckets).toEqual([]);
   });
 
-  it('has sources that could not be read', () => {
+  it('counts sources that could not be read', () => {
     const made = new MadeLedger();
-    made.sources.push({
-      location: 'oci:/gone',
-      entry: 0,
-      fingerprint: null,
-      error: { code: 'FILE_NOT_FOUND', message: 'no such file' },
-    });
+    made.sources.push({ location: 'oci:/gone', entry: 0, fingerprint: null });
+    const gone = failure({ class: 'permanent', code: 'FILE_NOT_FOUND', message: 'no such file' });
+    made.image('gone', { layers: [], state: 'failed', failure: gone, source: 1, ref: 'oci:/gone', place: null });
     const report = batchReport(made.reading());
-    expect(report.totals.sources).toEqual({ read: 1, failed: 1 });
-    expect(report.sourceFailures).toEqual([
-      { location: 'oci:/gone', target: 'oci:/out', code: 'FILE_NOT_FOUND', message: 'no such file' },
-    ]);
-    expect(report.failures).toMatchObject([{ class: 'permanent', code: 'FILE_NOT_FOUND', sources: [0] }]);
+    expect(report.totals).toMatchObject({ sources: { read: 1, failed: 1 }, images: { failed: 1 } });
+    expect(report.images[0]).toMatchObject({ source: 'oci:/gone', place: null, failure: { code: 'FILE_NOT_FOUND' } });
+  });
+
+  it('tells the tags in a repository', () => {
+    const made = new MadeLedger().image('a', {
+      layers: [],
+      destination: 'docker://r.example/a',
+      tags: ['1', 'latest'],
+    });
+    expect(batchReport(made.reading()).images[0]!.tags).toEqual(['1', 'latest']);
   });
 
   it('that says nonsense is an error that names it', () => {

@@ -17,7 +17,6 @@ function fullReport(): unknown {
     .image('b', { layers: ['l', 'm'], state: 'failed', failure: failure({ details: { status: 503 } }) })
     .event('opened', 0)
     .event('done', 1, { key: 'l', kind: 'blob' });
-  made.sources.push({ location: 'oci:/gone', entry: 0, fingerprint: null, error: { code: 'X', message: 'gone' } });
   const again = { ...made.reading(), location: '/jobs/again.ledger' };
   return JSON.parse(JSON.stringify(mergeReports([batchReport(made.reading()), batchReport(again)])));
 }

@@ -1,43 +1,71 @@
 import { describe, expect, it } from 'vitest';
 import { batchReport } from '../../../src/batch/report/batch-report.ts';
-import { failedList } from '../../../src/batch/report/failed-list.ts';
+import { failedLines } from '../../../src/batch/report/failed-list.ts';
 import { MadeLedger, failure } from '../../support/batch-lab.ts';
 
 const lost = { layers: [], state: 'failed' as const, failure: failure() };
-const line = (source: string, target: string): string => `${source} -> ${target}`;
-const listOf = (made: MadeLedger): string[] => failedList(batchReport(made.reading()), line).split('\n').slice(0, -1);
+const linesOf = (made: MadeLedger): string[] =>
+  failedLines(batchReport(made.reading())).map(({ source, target }) => `${source} -> ${target}`);
 
-function sourceAt(made: MadeLedger, location: string, error: { code: string; message: string } | null = null): number {
-  return made.sources.push({ location, entry: 0, fingerprint: null, error }) - 1;
+function sourceAt(made: MadeLedger, location: string): number {
+  return made.sources.push({ location, entry: 0, fingerprint: null }) - 1;
 }
 
 describe('the list of what has failed', () => {
   it('names images by what they are called in their sources', () => {
-    const made = new MadeLedger()
-      .image('good', { layers: [] })
-      .image('a', lost)
-      .image('b', { ...lost, ref: '#3', names: [] });
-    const [registry, one] = [sourceAt(made, 'docker://r.example/app:2'), sourceAt(made, 'oci:/in:x:1')];
-    made.image('c', { ...lost, ref: 'app:2', source: registry, destination: 'docker://to.example/app:2' });
-    made.image('d', { ...lost, ref: 'x:1', names: ['y:1'], source: one });
-    expect(listOf(made)).toEqual([
+    const made = new MadeLedger().image('good', { layers: [] });
+    made.image('a', lost).image('b', { ...lost, ref: '#3', names: [] });
+    made.image('c', { ...lost, ref: 'app:2', source: sourceAt(made, 'docker://r.example/app:2') });
+    made.image('d', { ...lost, ref: 'x:1', source: sourceAt(made, '/archives/x.tar') });
+    expect(linesOf(made)).toEqual([
       'docker-archive:/in/a.tar:a:1 -> oci:/out',
       'docker-archive:/in/a.tar:@3 -> oci:/out',
-      'docker://r.example/app:2 -> docker://to.example/app:2',
-      'oci:/in:x:1 -> oci:/out:y:1',
+      'docker://r.example/app:2 -> oci:/out',
+      '/archives/x.tar -> oci:/out',
+    ]);
+  });
+
+  it('has each name that an image is to get', () => {
+    const made = new MadeLedger();
+    made.image('a', { ...lost, names: ['a:1', 'a:latest'] });
+    made.image('b', { ...lost, names: ['other:1'] });
+    made.image('c', { ...lost, names: ['c:1', 'c:2'], destination: 'docker-archive:/out.tar' });
+    made.image('d', { ...lost, names: ['d:1'], tags: ['1', 'latest'], destination: 'docker://to.example/d' });
+    expect(linesOf(made)).toEqual([
+      'docker-archive:/in/a.tar:a:1 -> oci:/out:a:1',
+      'docker-archive:/in/a.tar:a:1 -> oci:/out:a:latest',
+      'docker-archive:/in/a.tar:b:1 -> oci:/out:other:1',
+      'docker-archive:/in/a.tar:c:1 -> docker-archive:/out.tar',
+      'docker-archive:/in/a.tar:c:2 -> docker-archive:/out.tar',
+      'docker-archive:/in/a.tar:d:1 -> docker://to.example/d:1',
+      'docker-archive:/in/a.tar:d:1 -> docker://to.example/d:latest',
     ]);
   });
 
   it('has an index once, with the images in it', () => {
     const made = new MadeLedger();
-    made.image('m', { ...lost, ref: 'sha256:1', names: [] }).image('i', { ...lost, kind: 'index', ref: 'i:1' });
-    expect(listOf(made)).toEqual(['docker-archive:/in/a.tar:i:1 -> oci:/out']);
+    made
+      .image('m', { ...lost, ref: 'i:1 (linux/amd64)', names: [] })
+      .image('i', { ...lost, kind: 'index', ref: 'i:1' });
+    made.image('n', { ...lost, ref: 'n:1 (linux/arm64)', names: [], destination: 'oci:/other' });
+    expect(linesOf(made)).toEqual([
+      'docker-archive:/in/a.tar:i:1 -> oci:/out',
+      'docker-archive:/in/a.tar:n:1 -> oci:/other',
+    ]);
   });
 
   it('has sources that could not be read, and nothing when nothing has failed', () => {
     const made = new MadeLedger().image('good', { layers: [] });
-    expect(listOf(made)).toEqual([]);
-    sourceAt(made, 'docker-archive:/in/gone.tar', { code: 'FILE_NOT_FOUND', message: 'gone' });
-    expect(listOf(made)).toEqual(['docker-archive:/in/gone.tar -> oci:/out']);
+    expect(linesOf(made)).toEqual([]);
+    const gone = 'docker-archive:/in/gone.tar';
+    made.image('gone', {
+      ...lost,
+      ref: gone,
+      place: null,
+      names: [],
+      source: sourceAt(made, gone),
+      destination: 'oci:/{name}',
+    });
+    expect(linesOf(made)).toEqual(['docker-archive:/in/gone.tar -> oci:/{name}']);
   });
 });

@@ -112,7 +112,7 @@ describe('a page', () => {
     const evil = '</script></title><img src=x onerror=alert(1)>"\'\u202e\u0007\u2028&';
     const made = new MadeLedger();
     made.location = evil;
-    made.sources[0] = { location: evil, entry: 0, fingerprint: null, error: { code: evil, message: evil } };
+    made.sources[0] = { location: evil, entry: 0, fingerprint: null };
     made
       .layer(evil, { image: evil, state: 'failed', failure: failure({ message: evil }), destination: evil })
       .image(evil, { ref: evil, names: [evil, 'b'], layers: [evil], warnings: [evil], destination: evil })

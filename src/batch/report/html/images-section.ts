@@ -78,9 +78,8 @@ function digestsCell({ state, sourceDigest, digest }: ReportImage): string {
 }
 
 function resultCell(image: ReportImage): string {
-  const { state, equality, changed, attempts, warnings, failure } = image;
+  const { state, equality, attempts, warnings, failure } = image;
   const told = [
-    ...(state === 'done' && changed === false ? ['was there already'] : []),
     ...(state === 'done' && equality !== null ? [equalityText(equality)] : []),
     ...(attempts > 1 ? [counted(attempts, 'attempt')] : []),
   ];
