@@ -14,6 +14,25 @@ const shared = {
   sourcesContent: false,
   metafile: true,
 };
+/**
+ * Of undici only what sends requests: its fetch, WebSocket, cache and mocks are half of all the code that the program would
+ * have, and load a second undici, the one in Node. A name that is missing here stops the build.
+ */
+const leanUndici = {
+  name: 'lean undici',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'lean' }));
+    onLoad({ filter: /./, namespace: 'lean' }, () => ({
+      resolveDir: process.cwd(),
+      contents: `
+        import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
+        import api from 'undici/lib/api/index.js';
+        Object.assign(Dispatcher.prototype, api);
+        export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+        export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';`,
+    }));
+  },
+};
 
 await build({ ...shared, entryPoints: ['workers/main.ts'], outfile: 'dist/workers/main.js', packages: 'external' });
 // The modules that the bundle replaces; nothing else imports them.
@@ -25,6 +44,7 @@ const program = await build({
   write: false,
   external: ['better-sqlite3', 'koffi', 'zstd-napi', 'pino', 'piscina'],
   minifyWhitespace: true,
+  plugins: [leanUndici],
   // Packages in the old module format look for it.
   banner: { js: "import{createRequire as _require}from'node:module';const require=_require(import.meta.url);" },
 });
