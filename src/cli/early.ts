@@ -9,6 +9,8 @@ export interface EarlyLook {
    * The real settings are checked against it.
    */
   threads: number | 'auto' | null;
+  /** Blobs go from registries to where they stay as they are: it may well need no threads at all. */
+  fetches: boolean;
 }
 
 /** Global options that take a value, so that the value is not taken for the verb. */
@@ -31,7 +33,12 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
 export function lookEarly(args: readonly string[], env: NodeJS.ProcessEnv): EarlyLook {
   const end = args.indexOf('--');
   const options = end < 0 ? args : args.slice(0, end);
-  return { verb: verbOf(options), json: wantsJson(options), threads: threadsOf(options, env) };
+  return {
+    verb: verbOf(options),
+    json: wantsJson(options),
+    threads: threadsOf(options, env),
+    fetches: fetches(options),
+  };
 }
 
 function verbOf(options: readonly string[]): string | null {
@@ -41,6 +48,17 @@ function verbOf(options: readonly string[]): string | null {
     if (WITH_VALUE.has(word)) i++;
   }
   return null;
+}
+
+/** A guess: what is wrong with it costs the time that threads need to start. */
+function fetches(options: readonly string[]): boolean {
+  const places = options.filter((word) => /^[a-z-]+:/.test(word));
+  const packs = options.some((word) => /^--(dest-|reproducible)/.test(word) && !word.startsWith('--dest-tls'));
+  if (verbOf(options) !== 'copy' || packs || places.length < 2) return false;
+  return (
+    places.slice(0, -1).every((place) => place.startsWith('docker:')) &&
+    /^(dir|oci|oci-archive):/.test(places.at(-1) ?? '')
+  );
 }
 
 function wantsJson(options: readonly string[]): boolean {

@@ -6,7 +6,8 @@ const args = process.argv.slice(2);
 const early = lookEarly(args, process.env);
 
 /** The threads need about 60 ms to start. They begin before everything else, which is loaded meanwhile. */
-const startsThreads = early.verb !== null && Object.hasOwn(VERBS, early.verb) && VERBS[early.verb]!.threads;
+const startsThreads =
+  early.verb !== null && Object.hasOwn(VERBS, early.verb) && VERBS[early.verb]!.threads && !early.fetches;
 const pool =
   startsThreads && early.threads !== null ? (await import('./early-pool.ts')).startEarlyPool(early.threads) : null;
 

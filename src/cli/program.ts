@@ -43,7 +43,7 @@ export async function runProgram(
     if (parsed.is === 'answered') return EXIT.done;
     const settings = await settingsOf(parsed.request.globals);
     debug = settings.log.level === 'debug';
-    return await runVerb(parsed.request, settings, { out, interruption, earlyPool });
+    return await runVerb(parsed.request, settings, { out, interruption, earlyPool, fetches: early.fetches });
   } catch (error) {
     return failed(error);
   } finally {
@@ -55,6 +55,7 @@ interface Surroundings {
   out: Output;
   interruption: Interruption;
   earlyPool: EarlyPool | null;
+  fetches: boolean;
 }
 
 async function runVerb(
@@ -62,9 +63,10 @@ async function runVerb(
   settings: Settings,
   around: Surroundings,
 ): Promise<ExitCode> {
-  const { out, interruption, earlyPool } = around;
+  const { interruption, ...parts } = around;
+  const { out } = parts;
   const json = globals.json === true || globals.format === 'json';
-  const session = openSession({ settings, json, out, errors: process.stderr, signal: interruption.signal, earlyPool });
+  const session = openSession({ settings, json, errors: process.stderr, signal: interruption.signal, ...parts });
   let code: ExitCode;
   try {
     code = await verb.run(session, operands, options);

@@ -39,6 +39,8 @@ export interface SessionParts {
   errors: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   signal: AbortSignal;
   earlyPool: EarlyPool | null;
+  /** Threads may not be needed at all, as it looked from the command line: the first task starts them. */
+  fetches: boolean;
 }
 
 export function openSession(parts: SessionParts): Session {
@@ -70,7 +72,7 @@ export function openSession(parts: SessionParts): Session {
     });
   const openPipeline = async (threads: 'now' | 'with-first-task'): Promise<Pipeline> =>
     (await import('../engine.ts')).openPipeline(settings, {
-      threads,
+      threads: parts.fetches ? 'with-first-task' : threads,
       ...(await threadsFor(settings, parts.earlyPool)),
     });
   return {

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import type { Worker } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type * as Piscinas from 'piscina';
 import { engineError } from '../errors/kinds.ts';
 import type { EngineError } from '../errors/engine-error.ts';
 import type { TaskReply, TaskRequest } from '../tasks/envelope.ts';
@@ -51,7 +52,7 @@ class LateThreads implements Executor {
 }
 
 class Threads implements Executor {
-  readonly #piscina: Piscina<TaskRequest, TaskReply>;
+  readonly #piscina: Piscinas.Piscina<TaskRequest, TaskReply>;
   /** Every thread that has not exited yet, in the pool or on its way out of it. */
   readonly #exits = new Map<Worker, Promise<void>>();
   /** Threads that are still loading their modules. */
@@ -60,6 +61,8 @@ class Threads implements Executor {
   #startFailure: unknown = null;
 
   constructor(options: ThreadPoolOptions) {
+    // Finding its modules takes 15 ms, which who needs no threads need not wait for.
+    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof Piscinas;
     this.#piscina = new Piscina({
       filename: options.entry ?? workerEntry(),
       minThreads: options.threads,

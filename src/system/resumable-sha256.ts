@@ -4,6 +4,8 @@ import type * as Koffi from 'koffi';
 /** A SHA-256 (FIPS 180-4) in the middle of its work. */
 export interface RunningSha256 {
   update(chunk: Uint8Array): void;
+  /** As `update`, in one of the threads that Node has for files; nothing else may be called before it is done. */
+  updateAside(chunk: Uint8Array): Promise<void>;
   /** The chaining value, 32 bytes, big endian: all that is to be known of what was hashed, after a multiple of 64 bytes. */
   state(): Buffer;
   /** Everything, after any number of bytes, for `restore` in this process. */
@@ -35,7 +37,7 @@ type Call = (...args: (Uint8Array | number)[]) => number;
 
 interface OpenSsl {
   init: Call;
-  update: Call;
+  update: Call & { async?: (...args: unknown[]) => void };
   final: Call;
 }
 
@@ -65,6 +67,12 @@ function resumable({ init, update, final }: OpenSsl): ResumableSha256 {
   };
   const running = (context: Buffer): RunningSha256 => ({
     update: (chunk) => void update(context, chunk, chunk.length),
+    updateAside: (chunk) =>
+      new Promise((resolve, reject) => {
+        const done = (error: unknown): void => (error === null ? resolve() : reject(error));
+        // Both are held until it is done.
+        update.async!(context, chunk, chunk.length, done);
+      }),
     save: () => Buffer.from(context),
     state: () => Buffer.from(context.subarray(0, STATE_BYTES)).swap32(),
     digest() {

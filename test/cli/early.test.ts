@@ -36,6 +36,20 @@ describe('the guess at the threads', () => {
   });
 });
 
+it.each([
+  ['copy docker://host/app oci:out', true],
+  ['copy --src-tls-verify=false docker://host/a docker://host/b dir:out', true],
+  ['--json copy docker://host/app oci-archive:out.tar', true],
+  ['copy docker://host/app oci:out --dest-compress-format zstd', false],
+  ['copy docker://host/app oci:out --reproducible', false],
+  ['copy docker://host/app docker-archive:out.tar', false],
+  ['copy oci:in docker://host/app oci:out', false],
+  ['copy app.tar oci:out', false],
+  ['import docker://host/app oci:out', false],
+])('`%s` only fetches: %s', (line, expected) => {
+  expect(lookEarly(line.split(' '), {}).fetches).toBe(expected);
+});
+
 it('failures are wanted as JSON with --json and --format json', () => {
   const json = (line: string): boolean => lookEarly(line.split(' '), {}).json;
   expect([json('images --json'), json('images --format json'), json('images --format=json')]).toEqual([

@@ -38,6 +38,14 @@ describe.skipIf(!available)('SHA-256 that goes on elsewhere', () => {
     }
   });
 
+  test('in a thread for files, piece by piece', async () => {
+    const running = sha256!.start();
+    await running.updateAside(BYTES.subarray(0, 5000));
+    await running.updateAside(BYTES.subarray(5000, 9000));
+    running.update(BYTES.subarray(9000));
+    expect(running.digest().toString('hex')).toBe(hashOf(BYTES));
+  });
+
   test('the state at the start is the one of FIPS 180-4, and sizes beyond 4 GiB are kept', () => {
     const state = sha256!.start().state();
     expect(state.subarray(0, 8).toString('hex')).toBe('6a09e667bb67ae85');

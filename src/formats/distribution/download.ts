@@ -1,7 +1,8 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { engineError, hasCode } from '../../errors/kinds.ts';
-import type { Digest } from '../../identity/digest.ts';
+import { type Digest, digestAlgorithm, digestMismatch } from '../../identity/digest.ts';
 import { verifyBlob } from '../../image/manifest.ts';
+import type { ResumableSha256, RunningSha256 } from '../../system/resumable-sha256.ts';
 import type { TaskPool } from '../../tasks/task-pool.ts';
 import type { Endpoint } from './access-types.ts';
 import type { Answer } from './exchange.ts';
@@ -24,6 +25,12 @@ export interface Download {
   to: string;
 }
 
+/** What checks the bytes: while they are written where the first can do it, or by a task afterwards. */
+export interface Checkers {
+  sha256: ResumableSha256 | null;
+  pool: TaskPool;
+}
+
 /**
  * Fetches a blob into a new file, which is gone again when that fails. A broken connection is gone on with by a range, and
  * never with bytes that could be of another answer. Throws BLOB_MISSING, SIZE_MISMATCH, DIGEST_MISMATCH and what a request
@@ -31,21 +38,21 @@ export interface Download {
  */
 export async function download(
   wire: Wire,
-  pool: TaskPool,
+  checkers: Checkers,
   blob: Download,
   { signal, onProgress }: TransferOptions,
 ): Promise<void> {
   const file = await open(blob.to, 'wx', 0o600);
   try {
-    const transfer = new Transfer(wire, file, blob, onProgress);
+    const transfer = new Transfer(wire, file, blob, { onProgress, sha256: sha256For(blob, checkers) });
     await transfer.fill(signal);
     try {
-      await check(pool, blob, signal);
+      await transfer.check(checkers.pool, signal);
     } catch (error) {
       // A blob put together from two answers gets a second chance, in one piece.
       if (!transfer.resumed || !hasCode(error, 'DIGEST_MISMATCH')) throw error;
       await transfer.again(signal);
-      await check(pool, blob, signal);
+      await transfer.check(checkers.pool, signal);
     }
   } catch (error) {
     await rm(blob.to, { force: true });
@@ -55,10 +62,23 @@ export async function download(
   }
 }
 
-/** A config is hashed here: whoever waits for it would wait for a thread to start. */
-async function check(pool: TaskPool, { to, digest, size }: Download, signal: AbortSignal | undefined): Promise<void> {
+function sha256For({ digest }: Download, { sha256 }: Checkers): ResumableSha256 | null {
+  return digestAlgorithm(digest) === 'sha256' ? sha256 : null;
+}
+
+async function checkFile(
+  pool: TaskPool,
+  { to, digest, size }: Download,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  // A config is hashed here: whoever waits for it would wait for a thread to start.
   if (size <= WORTH_BYTES) verifyBlob(await readFile(to), { digest, size }, 'the blob');
   else await pool.run('blob.digest', { blob: { path: to, digest, size } }, { signal });
+}
+
+interface Watching {
+  onProgress: ((bytes: number) => void) | undefined;
+  sha256: ResumableSha256 | null;
 }
 
 class Transfer {
@@ -72,10 +92,14 @@ class Transfer {
   #most = 0;
   #etag: string | null = null;
   #ranges = true;
+  readonly #sha256: ResumableSha256 | null;
+  /** Of what is in the file, up to `#at`. */
+  #running: RunningSha256 | null;
   resumed = false;
 
-  constructor(wire: Wire, file: FileHandle, blob: Download, onProgress: ((bytes: number) => void) | undefined) {
+  constructor(wire: Wire, file: FileHandle, blob: Download, { onProgress, sha256 }: Watching) {
     [this.#wire, this.#file, this.#blob, this.#onProgress] = [wire, file, blob, onProgress];
+    [this.#sha256, this.#running] = [sha256, sha256?.start() ?? null];
     const bytes = Math.max(1, Math.min(PIECE_BYTES, blob.size));
     this.#buffers = [Buffer.allocUnsafe(bytes), Buffer.allocUnsafe(bytes)];
   }
@@ -88,6 +112,14 @@ class Transfer {
   async again(signal: AbortSignal | undefined): Promise<void> {
     this.#ranges = false;
     await this.fill(signal);
+  }
+
+  /** Throws DIGEST_MISMATCH. */
+  async check(pool: TaskPool, signal: AbortSignal | undefined): Promise<void> {
+    const { digest } = this.#blob;
+    if (this.#running === null) return checkFile(pool, this.#blob, signal);
+    const found: Digest = `sha256:${this.#running.digest().toString('hex')}`;
+    if (found !== digest) throw digestMismatch(digest, found);
   }
 
   async #attempt(signal: AbortSignal | undefined): Promise<void> {
@@ -147,6 +179,7 @@ class Transfer {
 
   async #restart(): Promise<void> {
     this.#at = 0;
+    this.#running = this.#sha256?.start() ?? null;
     await this.#file.truncate(0);
   }
 
@@ -188,12 +221,21 @@ class Transfer {
   }
 
   async #put(piece: Buffer, at: number): Promise<void> {
+    const hashing = this.#running?.updateAside(piece);
+    try {
+      await this.#writeAt(piece, at);
+    } finally {
+      await hashing;
+    }
+    this.#at = at + piece.length;
+    this.#most = Math.max(this.#most, this.#at);
+  }
+
+  async #writeAt(piece: Buffer, at: number): Promise<void> {
     for (let from = 0; from < piece.length;) {
       const { bytesWritten } = await this.#file.write(piece, from, piece.length - from, at + from);
       from += bytesWritten;
     }
-    this.#at = at + piece.length;
-    this.#most = Math.max(this.#most, this.#at);
   }
 
   /** Without a length nobody can tell a short blob from a connection that was closed early. */

@@ -1,6 +1,7 @@
 import { engineError } from '../../errors/kinds.ts';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from '../../image/document-limits.ts';
 import type { TaskPool } from '../../tasks/task-pool.ts';
+import type { ResumableSha256 } from '../../system/resumable-sha256.ts';
 import type { Access, Endpoint } from './access-types.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import { Connections } from './connections.ts';
@@ -18,6 +19,8 @@ export interface OpenRegistries extends RegistryOptions {
   access: Access;
   /** Checks what was fetched. */
   pool: TaskPool;
+  /** Hashes what comes while it is written; without it everything is read and hashed afterwards. */
+  sha256?: ResumableSha256 | null | undefined;
   documents?: DocumentLimits | undefined;
   signal?: AbortSignal | undefined;
   /** False for a side that writes: what only a mirror has must be sent all the same. */
@@ -28,13 +31,13 @@ export interface OpenRegistries extends RegistryOptions {
 
 /** Opens the registries of one side of a run. */
 export function openRegistries(options: OpenRegistries): Registries {
-  const { access, pool, signal, clock = SYSTEM_CLOCK, timeouts = DEFAULT_TIMEOUTS } = options;
+  const { access, pool, sha256 = null, signal, clock = SYSTEM_CLOCK, timeouts = DEFAULT_TIMEOUTS } = options;
   const connections = new Connections(options.env ?? process.env);
   const notice = options.onNotice ?? ((): void => undefined);
   const wire = new Wire(access, connections, timeouts, { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice });
   const hosts = new KnownHosts(options);
   const limits = options.documents ?? DEFAULT_DOCUMENT_LIMITS;
-  const shared: Shared = { wire, pool, limits, signal, notice, dead: new Set() };
+  const shared: Shared = { wire, pool, sha256, limits, signal, notice, dead: new Set() };
 
   const endpointsOf = async (host: string, name: string): Promise<[...Endpoint[], Endpoint]> => {
     const all = await access.endpoints(host, name);

@@ -16,10 +16,11 @@ export function registriesOf(
 
 /** Opens the registries of one side of a run. A side that writes asks no mirrors: what only they have is sent all the same. */
 export function registriesFor(
-  { pool, documents, signal }: Pick<FormatContext, 'pool' | 'documents' | 'signal'>,
+  { pool, system, documents, signal }: Pick<FormatContext, 'pool' | 'system' | 'documents' | 'signal'>,
   side: 'source' | 'sink',
   options: RegistryOptions,
 ): Registries {
   const mirrors = side === 'source';
-  return openRegistries({ ...options, access: openAccess(options), pool, documents, signal, mirrors });
+  const access = openAccess(options);
+  return openRegistries({ ...options, access, pool, sha256: system.sha256, documents, signal, mirrors });
 }

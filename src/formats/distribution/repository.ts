@@ -5,6 +5,7 @@ import { type Digest, isDigest } from '../../identity/digest.ts';
 import type { DocumentLimits } from '../../image/document-limits.ts';
 import type { Descriptor } from '../../image/manifest.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { ResumableSha256 } from '../../system/resumable-sha256.ts';
 import type { TaskPool } from '../../tasks/task-pool.ts';
 import type { Endpoint } from './access-types.ts';
 import { blobSizeOf } from './blob-size.ts';
@@ -24,6 +25,7 @@ const DEAD: ReadonlySet<ErrorCode> = new Set(['REGISTRY_UNREACHABLE', 'REGISTRY_
 export interface Shared {
   wire: Wire;
   pool: TaskPool;
+  sha256: ResumableSha256 | null;
   limits: DocumentLimits;
   signal: AbortSignal | undefined;
   notice: (message: string) => void;
@@ -71,9 +73,9 @@ export class RemoteRepository implements Repository {
   }
 
   async download(blob: { digest: Digest; size: number }, to: string, options: TransferOptions = {}): Promise<void> {
-    const { wire, pool } = this.#shared;
+    const { wire, ...by } = this.#shared;
     const own = { ...options, signal: this.#either(options.signal) };
-    await this.#pull(true, (endpoint) => download(wire, pool, { endpoint, ...blob, to }, own));
+    await this.#pull(true, (endpoint) => download(wire, by, { endpoint, ...blob, to }, own));
   }
 
   async upload(blob: BlobRef & { digest: Digest; size: number }, options: TransferOptions = {}): Promise<void> {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Digest } from '../../../src/identity/digest.ts';
+import { openSystem } from '../../../src/system/select.ts';
 import { codeOf } from '../../support/code-of.ts';
 import { openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
 import { seeded } from '../../support/random.ts';
@@ -9,9 +10,15 @@ import type { Fault } from '../../support/scripted-registry.ts';
 const BYTES = seeded(1).bytes(3_000_000);
 const SIZE = BYTES.length;
 
-describe('a download', () => {
+const direct = openSystem().sha256;
+if (direct === null) console.log('skipped: hashing beside writing, for want of direct calls');
+
+const ways: [string, typeof direct][] = [['hashed afterwards', null]];
+if (direct !== null) ways.push(['hashed as it comes', direct]);
+
+describe.each(ways)('a download, %s', (_way, sha256) => {
   let lab: RegistryLab;
-  beforeEach(async () => (lab = await openRegistryLab()));
+  beforeEach(async () => (lab = await openRegistryLab({ client: { sha256 } })));
   afterEach(() => lab[Symbol.asyncDispose]());
 
   const digest = sha256Digest(BYTES);
