@@ -49,9 +49,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
   images: light('list the images, newest first', async () => (await import('./commands/images.ts')).verb),
   inspect: light('show everything about an image', async () => (await import('./commands/inspect.ts')).verb),
   'list-tags': light(
-    'list the tags of a repository, or the names in an archive',
+    'list the tags of a repository, the repositories of a registry, or the names in an archive',
     async () => (await import('./commands/list-tags.ts')).verb,
   ),
+  delete: light('delete images in a registry', async () => (await import('./commands/delete.ts')).verb),
   history: light(
     'show how an image was made, newest step first',
     async () => (await import('./commands/history.ts')).verb,

@@ -55,6 +55,8 @@ export interface ErrorDetails {
   IMAGE_ID_TAKEN: { id: string; reason: string };
   IMAGE_HAS_CHILDREN: { id: string; children: string[] };
   IMAGE_HAS_NAMES: { id: string; names: string[] };
+  /** In a registry, where a manifest goes with all its tags. */
+  MANIFEST_HAS_TAGS: { digest: string; tags: string[] };
   IMAGE_IN_USE: { id: string };
   TAG_TAKEN: { repository: string; tag: string; id: string };
   PARENT_IS_SELF: { id: string };
@@ -175,6 +177,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   IMAGE_ID_TAKEN: 'Conflict',
   IMAGE_HAS_CHILDREN: 'Conflict',
   IMAGE_HAS_NAMES: 'Conflict',
+  MANIFEST_HAS_TAGS: 'Conflict',
   IMAGE_IN_USE: 'Conflict',
   TAG_TAKEN: 'Conflict',
   PARENT_IS_SELF: 'Conflict',

@@ -19,6 +19,7 @@ const HINTS: { readonly [Code in ErrorCode]?: string } = {
   IMAGE_ID_TAKEN: 'the image that is here stays as it is; `layermill rm` it first if it is the wrong one',
   IMAGE_HAS_CHILDREN: 'remove the images above it first; `layermill tree` shows them',
   IMAGE_HAS_NAMES: 'remove it by name, or everything with --force',
+  MANIFEST_HAS_TAGS: 'a registry deletes a manifest with every tag of it; --all-tags says that this is meant',
   TAG_TAKEN: 'move the name with --force, or choose another one',
   DRIVERS_AMBIGUOUS: 'say which one with --driver',
   DRIVER_MOUNT_UNAVAILABLE: '`layermill unpack NAME DIR` writes the tree without mounting',

@@ -154,6 +154,8 @@ describe('help', () => {
     'tag',
     'untag',
     'rm',
+    'delete',
+    'list-tags',
     'init-layer',
   ];
 

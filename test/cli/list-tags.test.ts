@@ -53,6 +53,13 @@ describe('list-tags of a repository', () => {
     expect(lines).toEqual([{ repository: `${registry.host}/team/app`, tags: ['1', '1.0', '2', 'edge', 'latest'] }]);
   });
 
+  it('is of all repositories where a registry alone is named', async () => {
+    for (const name of ['a', 'x']) registry.addManifest(name, '1', json({ name }), MEDIA.manifest);
+    expect((await list(`docker://${registry.host}`)).stdout.toString()).toBe('a\nteam/app\nx\n');
+    const { lines } = await list(`docker://${registry.host}/`, '--json');
+    expect(lines).toEqual([{ registry: registry.host, repositories: ['a', 'team/app', 'x'] }]);
+  });
+
   it.each(['app:1', `app@sha256:${'0'.repeat(64)}`])('is not that of one image: %s', async (name) => {
     const { code, stderr } = await list(`docker://${registry.host}/team/${name}`);
     expect(code).toBe(2);

@@ -52,6 +52,37 @@ describe.skipIf(absent.length > 0)("tags in Docker's registry", () => {
     expect(theirs.Tags.toSorted()).toEqual(tags);
   });
 
+  it('are of repositories that it lists', () => {
+    const mine = ['--cert-dir', work, '--creds', credentials];
+    const host = `docker://${registry.host}`;
+    expect(layermill(join(work, 'store'), 'list-tags', host, ...mine)).toBe('team/app\n');
+  });
+
+  it('go with the image that they share', () => {
+    const mine = ['--cert-dir', work, '--creds', credentials];
+    const [first, second] = ['gone', 'too'].map((tag) => `docker://${registry.host}/team/old:${tag}`) as [
+      string,
+      string,
+    ];
+    for (const place of [first, second])
+      run(
+        'skopeo',
+        'copy',
+        '-q',
+        '--dest-cert-dir',
+        work,
+        '--dest-creds',
+        credentials,
+        `dir:${join(work, 'image')}`,
+        place,
+      );
+    const remove = (...args: string[]): string => layermill(join(work, 'store'), 'delete', ...mine, ...args);
+    expect(() => remove(first)).toThrow(/has other tags.*too/);
+    expect(remove('--all-tags', first)).toContain('deleted: ');
+    const inspect = (): string => run('skopeo', 'inspect', '--cert-dir', work, '--creds', credentials, second);
+    expect(inspect).toThrow(/manifest unknown/);
+  });
+
   it('are for those who may see them', () => {
     const asNobody = (): string =>
       layermill(join(work, 'store'), 'list-tags', place(), '--cert-dir', work, '--no-creds');

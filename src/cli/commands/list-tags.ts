@@ -1,6 +1,6 @@
 import { badArgument } from '../../errors/arguments.ts';
 import type { FormatContext } from '../../formats/context.ts';
-import { parseDockerReference } from '../../formats/distribution/docker-reference.ts';
+import { parseDockerHost, parseDockerReference } from '../../formats/distribution/docker-reference.ts';
 import type { Registries } from '../../formats/distribution/registry.ts';
 import { openSource } from '../../formats/transports.ts';
 import { quoted } from '../../image/strict-json.ts';
@@ -13,12 +13,14 @@ import { examples, type Verb } from '../verb.ts';
 
 export const verb: Verb = {
   define: (command) =>
-    void addRegistryOptions(command.argument('<source>', 'docker://HOST/NAME, or what `layermill import` reads'), [
-      'src',
-    ]).addHelpText(
+    void addRegistryOptions(
+      command.argument('<source>', 'docker://HOST/NAME, docker://HOST, or what `layermill import` reads'),
+      ['src'],
+    ).addHelpText(
       'after',
       examples(
         ['All tags of a repository', 'layermill list-tags docker://registry.example/team/app'],
+        ['All repositories of a registry that lists them', 'layermill list-tags docker://registry.example'],
         ['The names of the images in an archive', 'layermill list-tags docker-archive:images.tar'],
       ),
     ),
@@ -29,12 +31,22 @@ export const verb: Verb = {
     const side = await sideContext({ ...formats, signal: session.signal }, options, 'src', ends);
     if (side.registries === null) return namesIn(session, place, side.context);
     try {
+      const host = parseDockerHost(place.slice('docker:'.length));
+      if (host !== null) return await repositoriesOf(session, host, side.registries);
       return await tagsOf(session, place, side.registries);
     } finally {
       await side.registries.close();
     }
   },
 };
+
+async function repositoriesOf(session: Session, registry: string, registries: Registries): Promise<ExitCode> {
+  const repositories: string[] = [];
+  for await (const found of registries.catalog(registry)) repositories.push(found);
+  if (session.json) session.out.json({ registry, repositories });
+  else for (const name of repositories) session.out.line(printable(name));
+  return EXIT.done;
+}
 
 async function tagsOf(session: Session, place: string, registries: Registries): Promise<ExitCode> {
   const { host, name, tag, digest } = parseDockerReference(place.slice('docker:'.length));

@@ -27,6 +27,7 @@ export interface DockerPrefix {
   prefix: string;
 }
 
+const HOST_AND_PORT = /^(\[[^\]]*\]|[^:@]*)(?::([^@]*))?/;
 /** What registries listen on, and what nobody calls a version. */
 const PORTS = /^(443|500\d|5443|808\d|8443)$/;
 
@@ -45,7 +46,7 @@ export function parseDockerReference(rest: string): DockerReference {
 
 /** As `parseDockerReference`, where a slash at the end says that images go below it under their own names. */
 export function parseDockerDestination(rest: string): DockerReference | DockerPrefix {
-  const text = checkForm(rest, true);
+  const text = checkForm(rest, 'prefix');
   if (!text.endsWith('/')) return repositoryIn(text);
   // Any name shows whether images can be below it.
   const { host, name } = repositoryIn(`${text}x`);
@@ -58,10 +59,17 @@ export function pathOf(name: string): string {
   const slash = repository.indexOf('/');
   const first = repository.slice(0, Math.max(slash, 0));
   return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
+/** The host in `docker://HOST`, or `docker://HOST/`, which names no repository; null where there is one. */
+export function parseDockerHost(rest: string): string | null {
+  const text = checkForm(rest, 'host');
+  const host = text.replace(/\/+$/, '');
+  if (host.includes('/') || host.includes('@')) return null;
+  const isHost = isCertainlyHost(host) || hasPortOfRegistries(host) || (text !== host && /:\d+$/.test(host));
+  return isHost && URL.canParse(`https://${host}`) ? canonicalHost(host.toLowerCase()) : null;
 }
 
 /** What follows the slashes. */
-function checkForm(rest: string, mayEndInSlash = false): string {
+function checkForm(rest: string, form: 'image' | 'prefix' | 'host' = 'image'): string {
   if (/^\/*[^/]*@[^/]*\//.test(rest.replace(/^\/*[a-z]+:\/\//, ''))) {
     // Not repeated: there is a password in it.
     throw badArgument(
@@ -72,16 +80,24 @@ function checkForm(rest: string, mayEndInSlash = false): string {
   const text = rest.replace(/^\/+/, '').replace(/^(?:https?|docker):\/+/, '');
   if (text === '') throw badArgument('docker', 'docker:// names nothing; write docker://HOST/NAME[:TAG]');
   if (rest !== `//${text}`) throw badArgument('docker', `docker:${shown(rest)} is written ${fixed(text)}`);
-  if (!text.includes('/') || (!mayEndInSlash && /^[^/]*\/+$/.test(text))) checkNoBareHost(text.replace(/\/+$/, ''));
+  if (form === 'host') return text;
+  if (!text.includes('/') || (form === 'image' && /^[^/]*\/+$/.test(text))) checkNoBareHost(text.replace(/\/+$/, ''));
   return text;
+}
+
+function isCertainlyHost(text: string): boolean {
+  const [, host = ''] = HOST_AND_PORT.exec(text) ?? [];
+  return /[.[]/.test(host) || host.toLowerCase() === 'localhost';
+}
+
+function hasPortOfRegistries(text: string): boolean {
+  return PORTS.test(HOST_AND_PORT.exec(text)?.[2] ?? '');
 }
 
 /** `host:5000` reads as an image of Docker Hub with a tag; hardly anybody means that. */
 function checkNoBareHost(text: string): void {
-  const [, host = '', port] = /^(\[[^\]]*\]|[^:@]*)(?::([^@]*))?/.exec(text) ?? [];
-  const isHost = /[.[]/.test(host) || host.toLowerCase() === 'localhost';
-  if (!isHost && !PORTS.test(port ?? '')) return;
-  const other = isHost ? '' : `; the image of Docker Hub is ${fixed(`docker.io/library/${text}`)}`;
+  if (!isCertainlyHost(text) && !hasPortOfRegistries(text)) return;
+  const other = isCertainlyHost(text) ? '' : `; the image of Docker Hub is ${fixed(`docker.io/library/${text}`)}`;
   throw badArgument(
     'docker',
     `docker://${shown(text)} is a registry without a repository: write ${fixed(`${text}/NAME`)}${other}`,

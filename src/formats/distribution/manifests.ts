@@ -59,7 +59,10 @@ export class Manifests {
   }
 
   async delete(digest: Digest, at: At): Promise<void> {
-    await this.#wire.send(this.#call('DELETE', digest, at, [200, 202, 204]), async () => undefined);
+    const call = this.#call('DELETE', digest, at, [200, 202, 204, 405]);
+    await this.#wire.send(call, async ({ status }) => {
+      if (status === 405) throw deletesNothing(at.endpoint);
+    });
   }
 
   #call(method: Call['method'], reference: string, { endpoint, signal }: At, good: number[]): Call {
@@ -76,6 +79,11 @@ export class Manifests {
       signal,
     };
   }
+}
+
+function deletesNothing({ host }: Endpoint): Error {
+  const message = `${host} does not delete images (405): whoever runs it has to allow that first, in docker-registry by storage.delete.enabled`;
+  return engineError('REGISTRY_REFUSED', message, { host, status: 405 });
 }
 
 /** Null when the registry does not say all of it. */

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseDockerDestination, parseDockerReference } from '../../../src/formats/distribution/docker-reference.ts';
+import {
+  parseDockerDestination,
+  parseDockerHost,
+  parseDockerReference,
+} from '../../../src/formats/distribution/docker-reference.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}`;
 
@@ -92,4 +96,26 @@ describe('a destination', () => {
   it.each(['//ghcr.io/Acme/', '//ghcr.io//', '//ghcr.io/a:1/', '//Acme/'])('%s is refused', (rest) => {
     expect(refusal(() => parseDockerDestination(rest)).code).toBe('INVALID_NAME');
   });
+});
+
+describe('a registry by itself', () => {
+  it.each([
+    ['//quay.io', 'quay.io'],
+    ['//Quay.io/', 'quay.io'],
+    ['//localhost', 'localhost'],
+    ['//127.0.0.1:41234', '127.0.0.1:41234'],
+    ['//[::1]:5000', '[::1]:5000'],
+    ['//registry:5000', 'registry:5000'],
+    ['//registry:41234/', 'registry:41234'],
+    ['//index.docker.io', 'docker.io'],
+  ])('is %s', (rest, host) => {
+    expect(parseDockerHost(rest)).toBe(host);
+  });
+
+  it.each(['//busybox', '//busybox:1.36', '//acme/', '//quay.io/app', '//quay.io:99999', '//quay.io:x', '//a@quay.io'])(
+    'is not %s',
+    (rest) => {
+      expect(parseDockerHost(rest)).toBeNull();
+    },
+  );
 });
