@@ -18,6 +18,7 @@ const FLOORS: readonly string[][] = [
   ['standalone-graph.ts'],
   ['engine.ts'],
   ['migrate.ts'],
+  ['plan-batch.ts'],
   ['cli', 'index.ts', 'driver-suite'],
 ];
 

@@ -10,6 +10,7 @@ import { formatPlatform } from '../image/platform.ts';
 /** What was typed after `layermill run` or `plan`, of what a batch is. */
 export interface BatchOptions extends Omit<CopyOptions, 'additionalTag' | 'digestfile' | 'dryRun' | 'legacy'> {
   from?: string;
+  fromAuth?: string;
   include?: string[];
   exclude?: string[];
   semver?: string[];
@@ -25,6 +26,7 @@ const collect = (value: string, before: string[] = []): string[] => [...before, 
 export function addBatchOptions(command: Command): Command {
   return command
     .option('--from <file>', 'a job file; also one of regsync, skopeo sync or image-syncer, or a list of references')
+    .option('--from-auth <file>', 'the auth file that goes with one of image-syncer')
     .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)
     .option('--referrers', 'also what refers to the images: signatures, attestations, lists of contents')
     .option('--include <pattern>', 'only tags that this regular expression fits; may be repeated', collect)

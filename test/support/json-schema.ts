@@ -47,7 +47,6 @@ const RULES: Record<string, Rule> = {
   allOf: (all, value, { root }) => (all as Schema[]).every((schema) => fits(schema, value, root)),
   oneOf: (some, value, { root }) => (some as Schema[]).filter((schema) => fits(schema, value, root)).length === 1,
   anyOf: (some, value, { root }) => (some as Schema[]).some((schema) => fits(schema, value, root)),
-  allOf: (all, value, { root }) => (all as Schema[]).every((schema) => fits(schema, value, root)),
   minimum: (least, value) => typeof value !== 'number' || value >= (least as number),
   maximum: (most, value) => typeof value !== 'number' || value <= (most as number),
   minLength: (least, value) => typeof value !== 'string' || value.length >= (least as number),
@@ -56,10 +55,6 @@ const RULES: Record<string, Rule> = {
   items: (schema, value, { root }) =>
     !Array.isArray(value) || value.every((item) => fits(schema as Schema, item, root)),
   required: (names, value) => !isObject(value) || (names as string[]).every((name) => Object.hasOwn(value, name)),
-  additionalProperties: (may, value, { schema }) =>
-    may === true ||
-    !isObject(value) ||
-    Object.keys(value).every((name) => Object.hasOwn(schema['properties'] as object, name)),
   properties: (schemas, value, { root }) =>
     !isObject(value) ||
     Object.entries(schemas as Record<string, Schema>).every(

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
+import type { PackingName } from '../../compression/codec.ts';
 import { PACKING_NAMES } from '../../compression/codecs.ts';
-import { EQUALITIES } from '../../coordinator/copy/equality.ts';
+import { EQUALITIES, type Equality } from '../../coordinator/copy/equality.ts';
 
 /** The keys of objects whose schema this is; the messages of all schemas are the end of "must be …". */
 type Entries = v.ObjectEntries;
@@ -34,7 +35,7 @@ function listOf<Item extends v.GenericSchema>(
   >;
 }
 
-function oneOf<const Words extends readonly string[]>(words: Words): v.GenericSchema<unknown, Words[number]> {
+function oneOf<Word extends string>(words: readonly Word[]): v.GenericSchema<unknown, Word> {
   return v.picklist(words, `one of ${words.join(', ')}`);
 }
 
@@ -42,7 +43,7 @@ const texts = listOf(text, 'a list of texts');
 const names = { allow: v.optional(texts), deny: v.optional(texts) };
 
 /** `${NAME}`, and nothing around it. */
-export const VARIABLE = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/;
+export const VARIABLE: RegExp = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/;
 const secret = v.pipe(
   v.string('text'),
   v.regex(VARIABLE, '${NAME} of an environment variable; a secret is never written here, an authFile can hold it too'),
@@ -62,7 +63,7 @@ const tls = oneOf(TLS_WORDS);
 
 export const TYPES = ['image', 'repository', 'registry', 'archive', 'directory', 'pattern', 'docker-root'] as const;
 
-export const FORMATS = ['keep', ...PACKING_NAMES] as const;
+export const FORMATS: readonly ('keep' | PackingName)[] = ['keep', ...PACKING_NAMES];
 const compression = struct({
   format: v.optional(oneOf(FORMATS)),
   level: v.optional(whole(0, 22)),
@@ -70,17 +71,19 @@ const compression = struct({
   force: v.optional(yesNo),
 });
 
+const MANIFEST_FORMATS = ['oci', 'docker', 'v2s2'] as const;
+
 /** What entries may say, and defaults for all of them. */
 const common = {
   platforms: v.optional(texts),
   referrers: v.optional(yesNo),
   compression: v.optional(compression),
-  format: v.optional(oneOf(['oci', 'docker', 'v2s2'])),
+  format: v.optional(oneOf(MANIFEST_FORMATS)),
   preserveDigests: v.optional(yesNo),
   allow: v.optional(oneOf(EQUALITIES)),
 };
 
-const CREDS = struct({
+const CREDS: v.GenericSchema<unknown, JobCreds> = struct({
   registry: text,
   user: v.optional(text),
   pass: v.optional(secret),
@@ -89,7 +92,7 @@ const CREDS = struct({
   certDir: v.optional(text),
 });
 
-const DEFAULTS = struct({
+const DEFAULTS: v.GenericSchema<unknown, JobDefaults> = struct({
   ...common,
   tls: v.optional(tls),
   retries: v.optional(whole(0, 100)),
@@ -98,7 +101,7 @@ const DEFAULTS = struct({
   ),
 });
 
-export const ENTRY = struct({
+export const ENTRY: v.GenericSchema<unknown, JobEntry> = struct({
   source: text,
   target: text,
   type: v.optional(oneOf(TYPES)),
@@ -128,12 +131,61 @@ export const JOB: v.GenericSchema<unknown, JobDocument> = struct({
 export interface JobDocument {
   version: 1;
   creds?: JobCreds[] | undefined;
-  defaults?: v.InferOutput<typeof DEFAULTS> | undefined;
+  defaults?: JobDefaults | undefined;
   sync: JobEntry[];
 }
 
-export type JobEntry = v.InferOutput<typeof ENTRY>;
-export type JobDefaults = NonNullable<JobDocument['defaults']>;
+/** What entries may say, and defaults for all of them. */
+interface Common {
+  platforms?: string[] | undefined;
+  referrers?: boolean | undefined;
+  compression?:
+    | {
+        format?: 'keep' | PackingName | undefined;
+        level?: number | undefined;
+        reproducible?: boolean | undefined;
+        force?: boolean | undefined;
+      }
+    | undefined;
+  format?: 'oci' | 'docker' | 'v2s2' | undefined;
+  preserveDigests?: boolean | undefined;
+  allow?: Equality | undefined;
+}
+
+interface Names {
+  allow?: string[] | undefined;
+  deny?: string[] | undefined;
+}
+
+export interface JobEntry extends Common {
+  source: string;
+  target: string;
+  type?: (typeof TYPES)[number] | undefined;
+  tags?:
+    | (Names & {
+        semver?: string | string[] | undefined;
+        newest?: number | undefined;
+        createdSince?: string | undefined;
+      })
+    | undefined;
+  repos?: Names | undefined;
+  rename?: { from: string; to: string }[] | undefined;
+}
+
+export interface JobDefaults extends Common {
+  tls?: (typeof TLS_WORDS)[number] | undefined;
+  retries?: number | undefined;
+  limits?:
+    | { jobs?: number | undefined; spoolBytes?: number | string | undefined; abortOnError?: boolean | undefined }
+    | undefined;
+}
 
 /** How one registry is spoken to, as it is written: with `${NAME}` for what is in the environment. */
-export type JobCreds = v.InferOutput<typeof CREDS>;
+export interface JobCreds {
+  registry: string;
+  user?: string | undefined;
+  pass?: string | undefined;
+  authFile?: string | undefined;
+  tls?: (typeof TLS_WORDS)[number] | undefined;
+  certDir?: string | undefined;
+}

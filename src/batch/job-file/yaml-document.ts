@@ -15,7 +15,7 @@ export interface YamlDocument {
  * Reads YAML 1.2, and so JSON: one document, no key twice, no tags, anchors and merge keys within reason. `texts` leaves
  * all values as they are written (`1.10` is a text), for files of tools that read them so. Throws JOB_FILE_INVALID.
  */
-export function parseYaml(text: string, file: string, { texts = false } = {}): YamlDocument {
+export function parseYaml(text: string, file: string, { texts = false }: { texts?: boolean } = {}): YamlDocument {
   const lines = new LineCounter();
   const document: Document = parseDocument(text, {
     lineCounter: lines,

@@ -1,5 +1,5 @@
 import { badArgument } from '../../errors/arguments.ts';
-import { parseDockerDestination, parseDockerReference } from '../../formats/distribution/docker-reference.ts';
+import { parseDockerDestination, parseDockerReference, pathOf } from '../../formats/distribution/docker-reference.ts';
 import { parseLocation } from '../../formats/transports.ts';
 import type { Digest } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
@@ -47,8 +47,8 @@ export function placesOf(thing: Placed): Place[] {
   const below = parseDockerDestination(path);
   if (!('prefix' in below)) throw badArgument(target, `${quoted(target)} is no path of a registry`);
   return grouped(names, (name) => {
-    const { repository, reference } = parseRepositoryTag(name);
-    return `docker://${below.host}/${below.prefix}${withoutHost(repository)}:${reference}`;
+    const { reference } = parseRepositoryTag(name);
+    return `docker://${below.host}/${below.prefix}${pathOf(name)}:${reference}`;
   });
 }
 
@@ -70,11 +70,4 @@ function takeApart(location: string): { destination: string; tag: string | null 
   if (transport !== 'docker') return { destination: location, tag: null };
   const { host, name, tag } = parseDockerReference(path);
   return { destination: `docker://${host}/${name}`, tag };
-}
-
-/** The path of a name in its registry: `quay.io/team/app` → `team/app`. */
-function withoutHost(repository: string): string {
-  const slash = repository.indexOf('/');
-  const first = repository.slice(0, Math.max(slash, 0));
-  return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
 }

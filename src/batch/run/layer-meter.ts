@@ -1,4 +1,4 @@
-import type { LayerWatch } from '../../coordinator/copy/layer-copier.ts';
+import type { LayerWatch } from '../../coordinator/copy/layer-watch.ts';
 import { StageSum } from '../../tasks/stage-times.ts';
 import type { TaskProgress } from '../../tasks/task-cell.ts';
 import type { Stages } from '../ledger/ledger.ts';

@@ -20,7 +20,8 @@ import {
 } from './copy-image.ts';
 import { copiedIndex } from './copy-index.ts';
 import { foreseen } from './dry-run.ts';
-import { type CopiedLayer, type ForeseenLayer, LayerCopier, type LayerPlan, type LayerWatch } from './layer-copier.ts';
+import { type CopiedLayer, type ForeseenLayer, LayerCopier, type LayerPlan } from './layer-copier.ts';
+import type { LayerWatch } from './layer-watch.ts';
 import { LegacyConverter } from './legacy-image.ts';
 import type { PackedLayers } from './packed-layers.ts';
 

@@ -14,9 +14,9 @@ import { isPending, type PendingBlob } from '../../image/pending-blob.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { SpoolShare } from '../../streams/spool-budget.ts';
-import type { TaskProgress } from '../../tasks/task-cell.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
 import type { JobRun, JobTools } from '../job-context.ts';
+import type { LayerWatch } from './layer-watch.ts';
 import { packBlob } from './pack-blob.ts';
 import type { PackedLayers } from './packed-layers.ts';
 
@@ -38,16 +38,6 @@ export interface CopiedLayer extends SinkLayer {
   sent: number;
   /** How it was packed anew; null when it was not. */
   profile: string | null;
-}
-
-/** Who wants to know how one layer comes on. */
-export interface LayerWatch {
-  /** Bytes of it that have been read so far. */
-  bytes(count: number): void;
-  /** Answers the listener for one task that is run for it. */
-  task(): (counters: TaskProgress) => void;
-  /** Milliseconds that passed outside of tasks: fetching or rebuilding it, bringing it to its place, waiting for room. */
-  spent(stage: 'read' | 'write' | 'wait', ms: number): void;
 }
 
 /** What a layer would cost. */

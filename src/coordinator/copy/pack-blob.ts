@@ -7,7 +7,7 @@ import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { BlobDigest } from '../../tasks/task-map.ts';
 import type { TaskProgress } from '../../tasks/task-cell.ts';
 import type { JobTools } from '../job-context.ts';
-import type { LayerWatch } from './layer-copier.ts';
+import type { LayerWatch } from './layer-watch.ts';
 
 /** From this much on a blob is packed in parts by several threads. Below, one task is done before parts are joined. */
 const PARTS_FROM = 2 * PART_BYTES;

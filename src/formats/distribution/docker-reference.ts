@@ -59,6 +59,8 @@ export function pathOf(name: string): string {
   const slash = repository.indexOf('/');
   const first = repository.slice(0, Math.max(slash, 0));
   return /[.:]/.test(first) || first === 'localhost' ? repository.slice(slash + 1) : repository;
+}
+
 /** The host in `docker://HOST`, or `docker://HOST/`, which names no repository; null where there is one. */
 export function parseDockerHost(rest: string): string | null {
   const text = checkForm(rest, 'host');

@@ -45,9 +45,9 @@ function filesOf(dir: string): Map<string, string> {
 }
 
 /** Names of the images that a run has brought. */
-function namesOf(events: readonly BatchEvent[]): (string | undefined)[] {
+function namesOf(events: readonly BatchEvent[]): string[] {
   const brought = ofType(events, 'image-done').filter(({ changed }) => changed);
-  return brought.map(({ names }) => names[0]).toSorted();
+  return brought.map(({ names }) => names[0] ?? '').toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 describe('a batch', () => {
