@@ -1,6 +1,5 @@
 import { nearest } from '../../config/suggest.ts';
 import { badArgument } from '../../errors/arguments.ts';
-import { engineError } from '../../errors/kinds.ts';
 import { parseDockerDestination } from '../../formats/distribution/docker-reference.ts';
 import { askedName } from '../../formats/names.ts';
 import { parseLocation, unknownTransport } from '../../formats/transports.ts';
@@ -148,24 +147,4 @@ function fill(template: string, values: Values, target: string): string {
       `${quoted(target)} needs a ${word === 'digest' ? 'digest' : 'name'}, and an image has none; use ${instead}`,
     );
   });
-}
-
-/** Who has which destination for one image. */
-export class ClaimedTargets {
-  readonly #claims = new Map<string, { label: string; digest: Digest | null }>();
-
-  /**
-   * Gives a destination to an image; again to the same one, by its digest. `label` is what a person is told.
-   * Throws INVALID_ARGUMENT when another one has it.
-   */
-  claim(destination: string, label: string, digest: Digest | null): void {
-    if (!takesOneImage(destination)) return;
-    const other = this.#claims.get(destination);
-    if (other === undefined) {
-      this.#claims.set(destination, { label, digest });
-    } else if (digest === null || other.digest !== digest) {
-      const message = `${quoted(other.label)} and ${quoted(label)} would both be ${quoted(destination)}; put {name} or {tag} into the target`;
-      throw engineError('INVALID_ARGUMENT', message, { argument: 'target', value: destination });
-    }
-  }
 }

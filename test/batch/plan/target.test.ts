@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { checkRename, renamed } from '../../../src/batch/plan/rename.ts';
 import {
   checkTarget,
-  ClaimedTargets,
   fillTarget,
   isTemplate,
   type TargetImage,
@@ -90,26 +89,6 @@ describe('checking', () => {
     expect(one.map(takesOneImage)).toEqual(one.map(() => true));
     const many = ['oci:/x', 'oci-archive:/x.tar', 'docker-archive:/x.tar', 'docker://m.example/x/', 'null:'];
     expect(many.map(takesOneImage)).toEqual(many.map(() => false));
-  });
-});
-
-describe('one place for one image', () => {
-  it('two images are told apart by their digests', () => {
-    const claims = new ClaimedTargets();
-    claims.claim('docker://m.example/x:1', 'a.tar app:1', digest('a'));
-    claims.claim('docker://m.example/x:1', 'b.tar app:1', digest('a'));
-    claims.claim('docker://m.example/x:2', 'c.tar app:2', digest('b'));
-    claims.claim('oci:/out', 'a.tar app:1', digest('a'));
-    claims.claim('oci:/out', 'c.tar app:2', digest('b'));
-    const clash = (): void => claims.claim('docker://m.example/x:1', 'c.tar app:2', digest('b'));
-    expect(clash).toThrow(code('INVALID_ARGUMENT'));
-    expect(clash).toThrow(/"a\.tar app:1" and "c\.tar app:2" would both be "docker:\/\/m\.example\/x:1"/);
-  });
-
-  it('nobody knows whether images without digests are the same', () => {
-    const claims = new ClaimedTargets();
-    claims.claim('dir:/x', 'a', null);
-    expect(() => claims.claim('dir:/x', 'b', null)).toThrow(/would both be/);
   });
 });
 
