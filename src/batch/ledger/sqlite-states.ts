@@ -30,7 +30,7 @@ export class ItemStates {
 
   constructor(db: Connection, events: EventRecorder) {
     this.#events = events;
-    this.#byState = db.prepare(`SELECT ${COLUMNS} FROM items WHERE state = ?`);
+    this.#byState = db.prepare(`SELECT ${COLUMNS} FROM items WHERE state = ? ORDER BY number`);
     this.#byKey = db.prepare(`SELECT ${COLUMNS} FROM items WHERE key = ?`);
     this.#leaseEnded = db.prepare(`SELECT ${COLUMNS} FROM items WHERE state = 'claimed' AND lease_ms <= ?`);
     this.#wait = db.prepare(
