@@ -22,6 +22,13 @@ export function planOf(...items: LedgerItem[]): LedgerPlan {
   return { id: sha256Digest('a batch'), data: { version: 1, sources: ['oci:a'] }, items };
 }
 
+/** A thousand blobs, and as many images that need some of them. */
+export function longPlan(): LedgerPlan {
+  const ranks = Array.from({ length: 1000 }, (_, rank) => rank);
+  const images = ranks.map((rank) => image(`i${rank}`, rank, ['b0', `b${rank}`, `b${(rank * 7) % 1000}`]));
+  return planOf(...ranks.map((rank) => blob(`b${rank}`, rank)), ...images);
+}
+
 export function packed(of: string): BlobResult {
   return { digest: sha256Digest(`packed ${of}`), size: of.length, diffId: sha256Digest(`files of ${of}`) };
 }

@@ -23,6 +23,8 @@ export class Claims {
   readonly #take: Statement<[string, string, number, number, number]>;
   readonly #needs: Statement<[number], NeedRow>;
   readonly #known: Statement<[string, string], BlobRow>;
+  readonly #sitting: string = randomBytes(12).toString('hex');
+  #count = 0;
 
   constructor(db: Connection, rows: RowReader, events: EventRecorder) {
     this.#rows = rows;
@@ -54,8 +56,9 @@ export class Claims {
   }
 
   #claimOne(row: ReadyRow, worker: string, leaseMs: number, nowMs: number): Claim {
-    // The number finds the item again; the rest is never the same twice.
-    const token = `${row.number}-${randomBytes(12).toString('hex')}`;
+    this.#count += 1;
+    // The number finds the item again; the rest is never the same twice, in any sitting.
+    const token = `${row.number}-${this.#sitting}-${this.#count}`;
     this.#take.run(worker, token, nowMs + leaseMs, nowMs, row.number);
     const attempt = row.attempts + 1;
     this.#events.record(nowMs, 'claimed', { key: row.key, kind: row.kind, worker, attempts: attempt });

@@ -89,9 +89,20 @@ export class SqliteLedger extends SqliteReader {
     if (!this.db.open) return;
     try {
       this.#group.flush();
+      this.#makeOneFile();
       this.db.close();
     } finally {
       this.#lock.release();
+    }
+  }
+
+  /** Without its log it can be copied, and read where nothing can be written; while others read, it keeps it. */
+  #makeOneFile(): void {
+    try {
+      this.db.pragma('busy_timeout = 0');
+      this.db.pragma('journal_mode = DELETE');
+    } catch {
+      // All is in file and log.
     }
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { engineError } from '../../errors/kinds.ts';
 import { sha256Digest } from '../../identity/digest.ts';
 import type { LedgerItem, LedgerPlan } from './ledger.ts';
@@ -25,13 +26,19 @@ export function openPlan(
   const known = tables.hashes();
   const data = JSON.stringify(plan.data);
   const planHash = sha256Digest(`${plan.id}\n${data}`);
-  const itemsHash = sha256Digest(plan.items.map(itemText).join('\n'));
+  const itemsHash = hashOf(plan.items);
   events.opened(nowMs);
   states.beginAnew(nowMs);
   if (known.items_hash !== itemsHash) new PlanChange(tables, plan.items, nowMs, events, states).apply();
   if (known.plan_hash !== planHash || known.items_hash !== itemsHash) {
     tables.setPlan(plan.id, planHash, itemsHash, data);
   }
+}
+
+function hashOf(items: readonly LedgerItem[]): string {
+  const hash = createHash('sha256');
+  for (const item of items) hash.update(itemText(item));
+  return hash.digest('hex');
 }
 
 function itemText(item: LedgerItem): string {

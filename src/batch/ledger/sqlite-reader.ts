@@ -94,9 +94,10 @@ export class SqliteReader implements Ledger {
       const needs = this.#needs();
       const sql = `SELECT ${ITEM_COLUMNS}, ${OUTCOME_COLUMNS}, i.state, i.attempts, i.started_ms, i.ended_ms
         FROM items i JOIN content c ON c.item = i.number LEFT JOIN outcomes o ON o.item = i.number
-        ${kind === undefined ? '' : 'WHERE i.kind = ?'} ORDER BY i.rank, i.kind`;
+        ${kind === undefined ? '' : 'WHERE i.kind = ?'}`;
       const rows = this.#all<ItemRow & OutcomeRow & StateRow>(sql, ...(kind === undefined ? [] : [kind]));
-      return rows.map((row) => this.#ledgerRow(row, needs.get(row.number) ?? []));
+      // Sorted here: the database would write the long rows down to sort them.
+      return rows.toSorted(byRank).map((row) => this.#ledgerRow(row, needs.get(row.number) ?? []));
     });
   }
 
@@ -159,14 +160,16 @@ export class SqliteReader implements Ledger {
     return this.#all<ItemRow>(sql).map((row) => this.rows.item(row, needs.get(row.number) ?? []));
   }
 
-  /** The keys that each item needs, by its number. */
+  /** The keys that each item needs, by its number; one string for each key, however many need it. */
   #needs(): ReadonlyMap<number, string[]> {
-    const sql = 'SELECT n.item, i.key FROM needs n JOIN items i ON i.number = n.need ORDER BY n.item, n.position';
+    const pairs = (sql: string): [number, unknown][] => this.db.prepare<[], [number, unknown]>(sql).raw().all();
+    const keys = new Map(pairs('SELECT number, key FROM items'));
     const needs = new Map<number, string[]>();
-    for (const { item, key } of this.#all<{ item: number; key: string }>(sql)) {
-      const keys = needs.get(item);
-      if (keys === undefined) needs.set(item, [key]);
-      else keys.push(key);
+    for (const [item, need] of pairs('SELECT item, need FROM needs ORDER BY item, position')) {
+      const key = keys.get(need as number) as string;
+      const known = needs.get(item);
+      if (known === undefined) needs.set(item, [key]);
+      else known.push(key);
     }
     return needs;
   }
@@ -195,4 +198,8 @@ export class SqliteReader implements Ledger {
     const message = `the ledger ${JSON.stringify(this.location)} was opened for reading: ${what} is not possible`;
     return engineError('INTERNAL', message, { where: 'ledger' });
   }
+}
+
+function byRank(a: ItemRow, b: ItemRow): number {
+  return a.rank - b.rank || (a.kind < b.kind ? -1 : 1);
 }
