@@ -9,8 +9,14 @@ export function lockLedger(path: string, flock: Flock): HeldLock {
   const file = `${path}.lock`;
   const lock = tryLock(file, 'exclusive', flock);
   if (lock === null) throw inUse(path, readHolder(file));
-  writeFileSync(file, JSON.stringify({ pid: process.pid, host: hostname() }));
-  return { release: () => removeLock(file, lock) };
+  const held = { release: () => removeLock(file, lock) };
+  try {
+    writeFileSync(file, JSON.stringify({ pid: process.pid, host: hostname() }));
+    return held;
+  } catch (error) {
+    held.release();
+    throw error;
+  }
 }
 
 function inUse(path: string, holder: string | null): Error {

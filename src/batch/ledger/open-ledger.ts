@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, extname, join } from 'node:path';
 import { fromSystemError, systemError } from '../../errors/system-error.ts';
@@ -21,6 +21,9 @@ export interface LedgerOptions {
 
 const GROUP_MS = 50;
 
+/** How every SQLite file begins (sqlite.org/fileformat2.html, 1.3). */
+const SQLITE_MAGIC = 'SQLite format 3\0';
+
 /**
  * Opens the ledger of this file for one run, and makes it when it is missing, with its directory. Throws LEDGER_IN_USE,
  * LEDGER_INVALID, LEDGER_FORMAT_NEWER, LIBRARY_UNAVAILABLE, or what the file system says.
@@ -33,6 +36,7 @@ export async function openLedger(path: string, options: LedgerOptions): Promise<
     return lockLedger(path, flock);
   });
   return opened(path, lock, () => {
+    checkFile(path);
     const db = connect(sqlite, path, false);
     return closing(db, () => {
       prepareFile(db, path, clock());
@@ -48,9 +52,7 @@ export async function openLedger(path: string, options: LedgerOptions): Promise<
 export async function openLedgerReadOnly(path: string): Promise<Ledger> {
   const sqlite = await loadSqlite();
   return coded(path, () => {
-    const status = statSync(path, { throwIfNoEntry: false });
-    if (status === undefined) throw systemError('ENOENT', 'open', path);
-    if (!status.isFile()) throw invalidLedger(path, 'it is no file');
+    if (!checkFile(path)) throw systemError('ENOENT', 'open', path);
     const db = connect(sqlite, path, true);
     return closing(db, () => {
       checkFormat(db, path);
@@ -72,6 +74,25 @@ export function ledgerPath(jobFile: string | null, planId: string, env: NodeJS.P
 function stateDirectory(env: NodeJS.ProcessEnv): string {
   const state = env['XDG_STATE_HOME'];
   return join(state?.startsWith('/') === true ? state : join(homedir(), '.local', 'state'), 'layermill');
+}
+
+/** False when there is none. SQLite would take a short file of anybody's for an empty one, and write to it. */
+function checkFile(path: string): boolean {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return false;
+  if (!status.isFile()) throw invalidLedger(path, 'it is no file');
+  if (status.size > 0 && !begins(path, SQLITE_MAGIC)) throw invalidLedger(path, 'it is no SQLite file');
+  return true;
+}
+
+function begins(path: string, text: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(text.length);
+    return readSync(fd, start, 0, start.length, 0) === start.length && start.toString('latin1') === text;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function opened<Value>(path: string, lock: HeldLock, open: () => Value): Value {
