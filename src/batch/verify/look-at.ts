@@ -12,6 +12,7 @@ export interface Look {
   ref: string;
   names: readonly string[];
   digest: Digest | null;
+  configDigest: Digest | null;
   /** A name of the source leads to it: it is no member of an index, and refers to nothing. */
   isTop: boolean;
   blobs: number;
@@ -49,6 +50,7 @@ function lookAt(item: SourceItem, location: string, checks: BlobChecks): Look {
     ref: item.ref,
     names: 'names' in item ? (item.names ?? []) : [],
     digest,
+    configDigest: item.kind === 'modern' ? item.configDigest : null,
     isTop: item.kind !== 'artifact' && !(item.kind === 'modern' && item.inIndex !== undefined),
     blobs: blobs.length,
     bytes: blobs.reduce((sum, { blob }) => sum + (blob.size ?? ('length' in blob ? (blob.length ?? 0) : 0)), 0),

@@ -23,6 +23,10 @@ export interface ExpectedImage {
   names: readonly string[];
   /** Of its manifest or index; null where the destination has none. */
   digest: Digest | null;
+  /** Of its config, which tells it from others where there are no manifests. */
+  configDigest?: Digest | null | undefined;
+  /** In one repository of a registry: the tags that lead to it; without them what the destination says. */
+  tags?: readonly string[] | undefined;
 }
 
 export interface VerifiedImage {

@@ -47,7 +47,7 @@ export class RegistryVerifier {
   async *expected(destination: string, images: readonly ExpectedImage[]): AsyncGenerator<VerifiedImage> {
     const withReferrers = images.some(({ kind }) => kind === 'artifact');
     const named = images.map((image) =>
-      image.names.length === 0 ? null : this.#inRoom(() => this.#expectedImage(destination, image, withReferrers)),
+      isUnnamed(image) ? null : this.#inRoom(() => this.#expectedImage(destination, image, withReferrers)),
     );
     for (const running of named) running?.catch(() => {});
     const looks = new Map<Digest, Look>();
@@ -183,13 +183,17 @@ function memberOf({ digest }: ExpectedImage, looks: ReadonlyMap<Digest, Look>): 
   return digest === null ? undefined : looks.get(digest);
 }
 
+function isUnnamed({ names, tags }: ExpectedImage): boolean {
+  return (tags ?? names).length === 0;
+}
+
 /** Where the names of an image are, by the rules of the sink: below a path each has its own repository. */
-function placesOf(destination: string, { names }: ExpectedImage): Place[] {
+function placesOf(destination: string, { names, tags }: ExpectedImage): Place[] {
   const parsed = parseDockerDestination(destination.slice('docker:'.length));
   const { host } = parsed;
   if ('reference' in parsed) {
     const { name, tag, digest } = parsed;
-    return [{ host, name, reference: tag ?? digest ?? DEFAULT_TAG }];
+    return (tags ?? [tag ?? digest ?? DEFAULT_TAG]).map((reference) => ({ host, name, reference }));
   }
   return names.map((name) => {
     const { reference } = parseRepositoryTag(name);

@@ -25,15 +25,18 @@ export async function* verifySource(
     return;
   }
   const here = new Here(looks, asked);
-  for (const image of expected) {
+  // What has no manifests told of one only while it was written.
+  const hasManifests = looks.some(({ digest }) => digest !== null);
+  for (const wanted of expected) {
+    const image = hasManifests ? wanted : { ...wanted, digest: null };
     const about = { key: image.key, kind: image.kind, destination, names: image.names, ref: refOf(image) };
     const look = here.find(image);
     const found = here
       .misled(image, look)
-      .map((error): Finding => ({ error, digest: image.digest, place: source.location }));
-    if (look === null) {
+      .map((error): Finding => ({ error, digest: wanted.digest, place: source.location }));
+    if (look === null && isKnown(image)) {
       const error = failure ?? missing(image, source.location);
-      found.push({ error, digest: image.digest, place: source.location });
+      found.push({ error, digest: wanted.digest, place: source.location });
     }
     yield await resultOf(look, about, found);
   }
@@ -43,6 +46,7 @@ export async function* verifySource(
 class Here {
   readonly #asked: boolean;
   readonly #byDigest = new Map<string, Look>();
+  readonly #byConfig = new Map<string, Look>();
   readonly #byName = new Map<string, Look>();
   /** What the location itself leads to: an index comes after its images. */
   readonly #top: Look | null;
@@ -51,23 +55,26 @@ class Here {
     this.#asked = asked;
     for (const look of looks) {
       if (look.digest !== null && !this.#byDigest.has(look.digest)) this.#byDigest.set(look.digest, look);
+      if (look.configDigest !== null) this.#byConfig.set(look.configDigest, look);
       for (const name of look.names) this.#byName.set(name, look);
     }
     this.#top = looks.findLast(({ isTop }) => isTop) ?? null;
   }
 
-  find({ digest, names }: ExpectedImage): Look | null {
+  find({ digest, configDigest = null, names }: ExpectedImage): Look | null {
     if (digest !== null) return this.#byDigest.get(digest) ?? null;
+    if (configDigest !== null) return this.#byConfig.get(configDigest) ?? null;
     if (this.#asked) return this.#top;
     return names.map((name) => this.#byName.get(name)).find((look) => look !== undefined) ?? null;
   }
 
   /** Names that lead elsewhere, or, where the image is here all the same, nowhere. */
-  misled({ digest, names }: ExpectedImage, look: Look | null): EngineError[] {
+  misled(image: ExpectedImage, look: Look | null): EngineError[] {
+    const { names } = image;
     return names.slice(0, this.#asked ? 1 : names.length).flatMap((name) => {
       const led = this.#asked ? this.#top : (this.#byName.get(name) ?? null);
       if (led === look || (led === null && look === null)) return [];
-      return [moved(name, digest ?? refOf({ digest, names }), led?.digest ?? led?.ref ?? null)];
+      return [moved(name, nameOf(image), led === null ? null : nameOf(led))];
     });
   }
 }
@@ -76,6 +83,16 @@ class Here {
 export function moved(name: string, expected: string, actual: string | null): EngineError {
   const now = actual === null ? 'nothing has the name any more' : `it leads to ${actual}`;
   return engineError('TAG_MOVED', `${quoted(name)} should lead to ${expected}, but ${now}`, { name, expected, actual });
+}
+
+/** What tells it from all others there. */
+function nameOf({ digest, configDigest, names }: Pick<ExpectedImage, 'digest' | 'configDigest' | 'names'>): string {
+  return digest ?? configDigest ?? names[0] ?? '';
+}
+
+/** One without name, manifest and known config cannot be told from others. */
+function isKnown(image: ExpectedImage): boolean {
+  return nameOf(image) !== '';
 }
 
 /** How messages call what is expected. */
