@@ -8,19 +8,35 @@ import {
 } from '../batch/verify/verified-image.ts';
 import type { FormatContext } from '../formats/context.ts';
 import { humanSize } from '../reporting/human-size.ts';
-import { printable } from '../reporting/printable.ts';
+import { fitted, printable } from '../reporting/printable.ts';
 import { combineExitCodes, EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import type { Session } from './session.ts';
 import { shortId } from './terminal.ts';
 
-/** What a verification is given, with the bytes it looks at shown until `finish` is called. */
+/** A verification: what it works with, and how far it is, which is shown until `finish` is called. */
+export interface TrackedVerify {
+  context: VerifyContext;
+  note(result: VerifiedImage): void;
+  finish(): void;
+}
+
+/** `images`: how many there will be, where that is known before. */
 export function trackVerify(
   session: Session,
   label: string,
   formats: FormatContext,
-): { context: VerifyContext; finish: () => void } {
-  let bytes = 0;
-  const finish = session.progress.track(label, () => ({ bytes, totalBytes: null }));
+  images: number | null = null,
+): TrackedVerify {
+  let [bytes, seen, bad] = [0, 0, 0];
+  const text = (): string => {
+    const count = images === null ? `${seen} images` : `${seen}/${images} images`;
+    const wrong = bad === 0 ? '' : `, ${bad} not good`;
+    return `${printable(label)}: ${count} looked at${wrong}, ${humanSize(Number(bytes.toPrecision(3)))} read`;
+  };
+  const finish = session.progress.show({
+    frame: (columns) => [fitted(text(), columns - 1)],
+    line: () => `layermill: ${text()}`,
+  });
   const { jobs } = session.settings;
   const context: VerifyContext = {
     formats: { ...formats, signal: session.signal },
@@ -31,7 +47,11 @@ export function trackVerify(
     },
     onWarning: (message) => session.log.warn(message),
   };
-  return { context, finish };
+  const note = ({ findings }: VerifiedImage): void => {
+    seen += 1;
+    if (findings.length > 0) bad += 1;
+  };
+  return { context, note, finish };
 }
 
 /** Prints each result as it comes. Answers the exit code, and the images that are not what they should be. */
@@ -39,10 +59,12 @@ export async function tellVerified(
   session: Session,
   level: VerifyLevel,
   results: AsyncIterable<VerifiedImage>,
+  { note }: Pick<TrackedVerify, 'note'>,
 ): Promise<{ code: ExitCode; bad: VerifiedImage[] }> {
   const codes: ExitCode[] = [];
   const bad: VerifiedImage[] = [];
   for await (const result of results) {
+    note(result);
     codes.push(codeOf(result));
     if (result.findings.length > 0) bad.push(result);
     if (session.json) session.out.json(lineOf(result, level));

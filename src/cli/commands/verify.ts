@@ -72,11 +72,11 @@ function namesAsked(operands: readonly string[]): string[] | null {
 
 async function inStore(session: Session, names: readonly string[] | null, level: VerifyLevel): Promise<ExitCode> {
   const engine = await session.engine();
-  const { context, finish } = trackVerify(session, STORE, engine.formats);
+  const tracked = trackVerify(session, STORE, engine.formats, names?.length);
   try {
-    return (await tellVerified(session, level, storeResults(engine, names, level, context))).code;
+    return (await tellVerified(session, level, storeResults(engine, names, level, tracked.context), tracked)).code;
   } finally {
-    finish();
+    tracked.finish();
   }
 }
 
@@ -114,13 +114,13 @@ async function inPlace(
   level: VerifyLevel,
   formats: VerifyContext['formats'],
 ): Promise<ExitCode> {
-  const { context, finish } = trackVerify(session, place, formats);
+  const tracked = trackVerify(session, place, formats);
   try {
-    return (await tellVerified(session, level, verifyPlace(place, level, context))).code;
+    return (await tellVerified(session, level, verifyPlace(place, level, tracked.context), tracked)).code;
   } catch (error) {
     if (session.signal.aborted) throw error;
     return session.fail(error, { source: place, ref: null }, 'before');
   } finally {
-    finish();
+    tracked.finish();
   }
 }
