@@ -1,7 +1,9 @@
 import { type Command, Option } from 'commander';
+import { parseSettings } from '../config/schema.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { FormatContext } from '../formats/context.ts';
 import type { Registries, RegistryOptions } from '../formats/distribution/registry.ts';
+import { RequestPace } from '../formats/distribution/request-pace.ts';
 import type { Session } from './session.ts';
 
 /** Which end of a run an option is about; `both` where there is one only. */
@@ -16,6 +18,7 @@ export interface TypedRegistryOptions {
   certDir?: string;
   registriesConf?: string;
   retryTimes?: string;
+  requestsPerSecond?: string;
   srcAuthfile?: string;
   srcCreds?: string;
   srcNoCreds?: boolean;
@@ -41,7 +44,8 @@ export function addRegistryOptions(command: Command, sides: readonly Side[]): Co
     .addOption(tls('--tls-verify', ''))
     .option('--cert-dir <dir>', '*.crt, *.cert and *.key for the registry, instead of certs.d')
     .option('--registries-conf <file>', 'mirrors, insecure and blocked registries')
-    .option('--retry-times <n>', 'how often to try again what may pass (default: 5)');
+    .option('--retry-times <n>', 'how often to try again what may pass (default: 5)')
+    .option('--requests-per-second <n>', 'for each registry (default: as many as it bears)');
   if (sides.length < 2) return command;
   for (const side of sides) {
     const whose = side === 'src' ? ' of the sources' : ' of the destination';
@@ -85,8 +89,22 @@ export function registryOptions(typed: TypedRegistryOptions, side: Side, session
     certDir: own.certDir ?? typed.certDir,
     registriesConf: typed.registriesConf,
     retryTimes: typed.retryTimes === undefined ? undefined : retryTimes(typed.retryTimes),
+    pace: paceOf(session, typed.requestsPerSecond),
     onNotice: (message) => session.log.warn(message),
   };
+}
+
+/** Both sides of a run share it: they may be of one registry. */
+const paces = new WeakMap<Session, RequestPace>();
+
+function paceOf(session: Session, given: string | undefined): RequestPace | undefined {
+  const label = (): string => '--requests-per-second';
+  const flags = given === undefined ? {} : parseSettings({ registry: { requestsPerSecond: given } }, { label });
+  const perSecond = flags.registry?.requestsPerSecond ?? session.settings.registry.requestsPerSecond;
+  if (perSecond === 'auto') return undefined;
+  const pace = paces.get(session) ?? new RequestPace(perSecond);
+  paces.set(session, pace);
+  return pace;
 }
 
 function retryTimes(text: string): number {

@@ -34,6 +34,8 @@ export interface Settings {
   /** Whether layers that came compressed keep their compressed bytes. */
   blobs: 'keep' | 'drop';
   limits: LimitSettings;
+  /** Requests that each registry gets in a second; `auto`: as many as it bears. */
+  registry: { requestsPerSecond: Auto };
   /** What `copy` keeps of layers that it packed anew. */
   cache: {
     /** A directory, `none`, or `auto`: `$XDG_CACHE_HOME/layermill`. */

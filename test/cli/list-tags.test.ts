@@ -67,6 +67,16 @@ describe('list-tags of a repository', () => {
     expect(registry.seen).toEqual([]);
   });
 
+  it('comes slowly where that is asked for', async () => {
+    const place = `docker://${registry.host}/team/app`;
+    expect((await list(place, '--requests-per-second', '0')).stderr).toContain(
+      '--requests-per-second must be a whole number from 1 to 10000',
+    );
+    expect((await list(place, '--requests-per-second', '5')).code).toBe(0);
+    const pages = registry.requests('GET', /tags/);
+    expect(pages.at(-1)!.at - pages[0]!.at).toBeGreaterThan(300);
+  });
+
   it('says what the registry says of one that it does not have', async () => {
     registry.fail({ path: /tags/ }, { is: 'status', status: 404, body: '{"errors":[{"code":"NAME_UNKNOWN"}]}' });
     const { code, stderr, lines } = await list(`docker://${registry.host}/team/none`, '--json');

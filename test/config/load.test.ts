@@ -54,6 +54,7 @@ const SAMPLES: Record<string, [written: unknown, held: unknown]> = {
   'limits.metaBytes': ['64KiB', 65_536],
   'limits.layerBytes': ['1.5GB', 1_500_000_000],
   'limits.expansionRatio': [20, 20],
+  'registry.requestsPerSecond': ['20', 20],
   'cache.dir': ['/c', '/c'],
   'cache.bytes': ['5GB', 5_000_000_000],
   'log.level': ['debug', 'debug'],

@@ -34,6 +34,8 @@ export interface SeenRequest {
   /** With the query. */
   url: string;
   headers: IncomingMessage['headers'];
+  /** Milliseconds since 1970. */
+  at: number;
 }
 
 export interface ScriptedOptions {
@@ -130,7 +132,7 @@ export class ScriptedRegistry implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.origin);
     const method = request.method ?? 'GET';
-    this.seen.push({ method, url: request.url ?? '', headers: request.headers });
+    this.seen.push({ method, url: request.url ?? '', headers: request.headers, at: Date.now() });
     if (url.pathname === '/token') return this.tokens.answer(request, response, url);
     const fault = this.#takeFault(method, url.pathname);
     if (fault?.is === 'status') {

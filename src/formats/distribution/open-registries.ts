@@ -36,6 +36,8 @@ export function openRegistries(options: OpenRegistries): Registries {
   const notice = options.onNotice ?? ((): void => undefined);
   const wire = new Wire(access, connections, timeouts, { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice });
   const hosts = new KnownHosts(options);
+  const policy = { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice };
+  const wire = new Wire({ access, connections, timeouts, policy, pace: options.pace ?? null });
   const limits = options.documents ?? DEFAULT_DOCUMENT_LIMITS;
   const shared: Shared = { wire, pool, sha256, limits, signal, notice, dead: new Set() };
 

@@ -1,6 +1,7 @@
 import type { Digest } from '../../identity/digest.ts';
 import type { Descriptor } from '../../image/manifest.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { RequestPace } from './request-pace.ts';
 
 /** All registries of one run: what they share (connections, tokens, how much each bears) lives as long as this. */
 export interface Registries extends AsyncDisposable {
@@ -97,6 +98,8 @@ export interface RegistryOptions {
   hosts?: readonly HostOptions[] | undefined;
   /** How often a request that may pass is tried again; 5 by default. */
   retryTimes?: number | undefined;
+  /** How many requests a second each registry gets; as many as it bears by default. */
+  pace?: RequestPace | undefined;
   /** Told what a person should know: a wait, the pulls that remain. */
   onNotice?: ((message: string) => void) | undefined;
   env?: NodeJS.ProcessEnv | undefined;

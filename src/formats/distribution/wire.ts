@@ -12,6 +12,7 @@ import { canonicalHost } from './auth-keys.ts';
 import { PullQuota } from './pull-quota.ts';
 import type { PullsLeft } from './registry.ts';
 import { refusalOf } from './refusal.ts';
+import type { RequestPace } from './request-pace.ts';
 import { LONGEST_ASKED_WAIT_MS, type RetryPolicy, retrying } from './retrying.ts';
 
 const MOST_REDIRECTS = 10;
@@ -35,17 +36,27 @@ export interface Call {
   signal: AbortSignal | undefined;
 }
 
+export interface WireParts {
+  access: Access;
+  connections: Connections;
+  timeouts: Timeouts;
+  policy: RetryPolicy;
+  /** Null where requests need not be spread over time. */
+  pace: RequestPace | null;
+}
+
 /** Sends requests as registries want them: with a token, not too many at once, following where they lead. */
 export class Wire {
   readonly policy: RetryPolicy;
   readonly #connections: Connections;
   readonly #timeouts: Timeouts;
+  readonly #pace: RequestPace | null;
   readonly #authorizer: Authorizer;
   readonly #gates = new Map<string, { gate: HostGate; quota: PullQuota }>();
   readonly #origins = new Map<string, Promise<string>>();
 
-  constructor(access: Access, connections: Connections, timeouts: Timeouts, policy: RetryPolicy) {
-    [this.policy, this.#connections, this.#timeouts] = [policy, connections, timeouts];
+  constructor({ access, connections, timeouts, policy, pace }: WireParts) {
+    [this.policy, this.#connections, this.#timeouts, this.#pace] = [policy, connections, timeouts, pace];
     this.#authorizer = new Authorizer(access, connections, timeouts, policy.clock);
   }
 
@@ -121,6 +132,7 @@ export class Wire {
       const own = url.origin === origin;
       const headers = { ...call.headers, ...(own && authorization !== null ? { authorization } : {}) };
       const body = call.body?.() ?? null;
+      if (own) await this.#pace?.turn(endpoint.host, signal);
       const trust = own ? endpoint : strangerTrust(endpoint);
       const answer = await exchange(this.#connections, { method, url, headers, body, signal }, trust, this.#timeouts);
       // A redirect of these would change them into a GET, which is never what is meant.

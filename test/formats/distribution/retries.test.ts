@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { RequestPace } from '../../../src/formats/distribution/request-pace.ts';
 import { HostGate } from '../../../src/formats/distribution/host-gate.ts';
 import { retryAfterMs } from '../../../src/formats/distribution/retry-after.ts';
 import { OCI_MANIFEST } from '../../../src/image/media-types.ts';
@@ -103,6 +104,41 @@ describe('the pulls that are left', () => {
     for (let count = 0; count < 6; count++) await lab.repository.manifest('v1');
     expect(lab.notices).toEqual([expect.stringContaining('9 more pulls of 100'), expect.stringContaining('0 more')]);
     expect(lab.clock.waits).toEqual([expect.closeTo(40_000, -3)]);
+  });
+});
+
+describe('the requests that a host gets in a second', () => {
+  it('are spread over it, for each host by itself', async () => {
+    const clock = new TestClock();
+    const pace = new RequestPace(20, clock);
+    await pace.turn('one', undefined);
+    await pace.turn('two', undefined);
+    expect(clock.waits).toEqual([]);
+    for (let count = 0; count < 3; count++) await pace.turn('one', undefined);
+    expect(clock.waits).toEqual([1, 2, 3].map(() => expect.closeTo(50, -1)));
+    clock.advance(10_000);
+    await pace.turn('one', undefined);
+    expect(clock.waits).toHaveLength(3);
+  });
+
+  it('end when they are cancelled while they wait', async () => {
+    const pace = new RequestPace(1);
+    await pace.turn('one', undefined);
+    expect(await codeOf(pace.turn('one', AbortSignal.timeout(10)))).toBe('CANCELLED');
+  });
+
+  it('count every one that reaches the registry, and no other', async () => {
+    const clock = new TestClock();
+    const auth = { kind: 'bearer', user: 'ada', password: 'lovelace' } as const;
+    await using lab = await openRegistryLab({
+      auth,
+      credentials: { username: auth.user, password: auth.password },
+      client: { clock, pace: new RequestPace(10, clock) },
+    });
+    lab.registry.addManifest('team/app', 'v1', Buffer.from('{}'), 'application/vnd.oci.image.manifest.v1+json');
+    await Promise.all([1, 2, 3].map(() => lab.repository.headManifest('v1')));
+    const sent = lab.registry.seen.filter(({ url }) => url.startsWith('/v2/'));
+    expect(clock.waits.length).toBeGreaterThanOrEqual(sent.length - 2);
   });
 });
 
