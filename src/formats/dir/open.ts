@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { engineError } from '../../errors/kinds.ts';
-import { sha256Digest } from '../../identity/digest.ts';
+import { type Digest, sha256Digest } from '../../identity/digest.ts';
 import type { ImageSource, SourceItem } from '../../image/image-source.ts';
 import type { Descriptor } from '../../image/manifest.ts';
 import { isIndexType, isManifestType, isSchema1Type } from '../../image/media-types.ts';
@@ -13,6 +13,7 @@ import { manifestType } from '../distribution/manifest-type.ts';
 import { readDocument } from '../read-document.ts';
 import { readIndex } from '../read-index.ts';
 import { checkLength, readManifest } from '../read-manifest.ts';
+import { readSchema1 } from '../read-schema1.ts';
 import { blobName, MANIFEST, memberName, readNamed, versionOf } from './files.ts';
 
 /** Opens what skopeo calls `dir:`, an image or an index with its images, without a name. */
@@ -49,8 +50,12 @@ async function* readDir(reading: Reading): AsyncGenerator<SourceItem> {
     if (images === 0) throw notAnImage(location, 'its index lists no image that is there');
     return;
   }
+  if (isSchema1Type(mediaType)) {
+    yield await readSchema1({ raw, entry }, (digest) => layerOf(root, digest), context);
+    return;
+  }
   // What is no JSON has no type; its reader says so.
-  const canBe = isManifestType(mediaType) || isSchema1Type(mediaType) || mediaType === '';
+  const canBe = isManifestType(mediaType) || mediaType === '';
   const read = canBe ? await readManifest(content, entry, context) : null;
   if (read?.kind !== 'modern' && read?.kind !== 'broken')
     throw notAnImage(location, `it is an artifact of another kind (${quoted(mediaType)})`);
@@ -79,6 +84,15 @@ function nameless(raw: Buffer): NamedDescriptor {
     data: raw,
   };
   return { descriptor, ref: digest, names: [] };
+}
+
+/** A manifest of schema 1 names layers by digest alone. */
+async function layerOf(root: string, digest: Digest): Promise<{ path: string; size: number }> {
+  const file = await locateFile(root, blobName(digest));
+  if (file !== null) return { path: file.path, size: file.length };
+  throw engineError('BLOB_MISSING', `the layer ${digest} is not in the directory; copy the image there again`, {
+    digest,
+  });
 }
 
 function dirContent(root: string, context: FormatContext): ImageContent {

@@ -13,11 +13,11 @@ import { type FoundReferrer, withReferrers } from '../referrers.ts';
 import { openSpool, type Spool } from '../spool.ts';
 import { describe } from './describe.ts';
 import { type DockerReference, parseDockerReference } from './docker-reference.ts';
+import { fetchSchema1 } from './fetch-schema1.ts';
 import { findReferrers } from './find-referrers.ts';
 import { registriesOf } from './registries-of.ts';
 import type { FetchedManifest, Repository } from './registry.ts';
 import { originOf, repositoryContent } from './repository-content.ts';
-import { readSchema1 } from './read-schema1.ts';
 
 /**
  * Opens an image, or an index with its images, in a registry: `//HOST/NAME[:TAG][@DIGEST]`. Nothing is asked before it is
@@ -110,7 +110,7 @@ async function* readFound(
     return;
   }
   if (isSchema1Type(mediaType)) {
-    yield await readSchema1(repository, { raw, entry }, await spool(), context);
+    yield await fetchSchema1(repository, { raw, entry }, await spool(), context);
     return;
   }
   const read = isManifestType(mediaType) ? await readManifest(content, entry, context) : null;

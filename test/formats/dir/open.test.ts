@@ -14,6 +14,7 @@ import {
   MEDIA,
   writeDirectory,
 } from '../../support/image-fixture.ts';
+import { schema1Manifest } from '../../support/schema1-fixture.ts';
 
 const layer = fixtureLayer({ 'bin/sh': 'shell' });
 const image = fixtureImage([layer]);
@@ -66,6 +67,30 @@ describe('a dir: that is read', () => {
     expect(items[2]).toHaveProperty('attachments.length', 3);
   });
 
+  it('may hold a manifest of schema 1, which is converted', async () => {
+    const [base, empty] = [fixtureLayer({ base: 'base' }, 'gzip'), fixtureLayer({}, 'gzip')];
+    const files: FixtureFiles = new Map([
+      ['version', Buffer.from('Directory Transport Version: 1.1\n')],
+      ['manifest.json', schema1Manifest(base, empty)],
+      [digestHex(base.digest), base.stored],
+      [digestHex(empty.digest), empty.stored],
+    ]);
+    const { items } = await read(files);
+    expect(items).toMatchObject([
+      {
+        kind: 'modern',
+        manifest: null,
+        layers: [base, empty, empty].map(({ diffId, digest }) => ({ diffId, blob: { digest } })),
+        warnings: [expect.stringContaining('schema 1')],
+      },
+    ]);
+    files.set(digestHex(base.digest), changed(base.stored));
+    await expect(read(files)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    files.delete(digestHex(base.digest));
+    rmSync(path, { recursive: true });
+    await expect(read(files)).rejects.toMatchObject({ code: 'BLOB_MISSING' });
+  });
+
   it('may lack images of its index, and says so', async () => {
     const layout = new FixtureLayout();
     const members = [layout.image(image), layout.image(arm)];
@@ -107,7 +132,11 @@ describe('a dir: that is read', () => {
   it.each([
     ['no manifest.json', 'NOT_AN_IMAGE', () => without('manifest.json')],
     ['a manifest.json that is no JSON', 'JSON_INVALID', () => withFile('manifest.json', Buffer.from('no'))],
-    ['a manifest of schema 1', 'MEDIA_TYPE_UNSUPPORTED', () => withFile('manifest.json', json({ schemaVersion: 1 }))],
+    [
+      'a manifest of schema 1 without layers',
+      'JSON_INVALID',
+      () => withFile('manifest.json', json({ schemaVersion: 1 })),
+    ],
     ['an artifact', 'NOT_AN_IMAGE', () => dirFiles(image, { config: null })],
     ['a document of a type nobody knows', 'NOT_AN_IMAGE', () => dirFiles(image, { mediaType: 'text/x' })],
     ['an index of nothing', 'NOT_AN_IMAGE', () => withFile('manifest.json', json({ schemaVersion: 2, manifests: [] }))],

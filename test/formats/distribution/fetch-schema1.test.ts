@@ -5,37 +5,19 @@ import type { ModernImage } from '../../../src/image/image-source.ts';
 import { DOCKER_SCHEMA1 } from '../../../src/image/media-types.ts';
 import { SpoolBudget } from '../../../src/streams/spool-budget.ts';
 import { openFormatLab } from '../../support/format-context.ts';
-import { fixtureLayer, json, v1Id } from '../../support/image-fixture.ts';
+import { fixtureLayer } from '../../support/image-fixture.ts';
+import { schema1Manifest } from '../../support/schema1-fixture.ts';
 import { openRegistryLab } from '../../support/registry-lab.ts';
 
 const base = fixtureLayer({ base: 'base' }, 'gzip');
 const empty = fixtureLayer({}, 'gzip');
-
-/** What Docker before 1.8 pushed: every step has a blob, and those that changed no file all have the same one. */
-function manifest(): Buffer {
-  const steps = [
-    { id: v1Id('c'), parent: v1Id('b'), blob: empty },
-    { id: v1Id('b'), parent: v1Id('a'), blob: empty },
-    { id: v1Id('a'), blob: base },
-  ];
-  return json({
-    schemaVersion: 1,
-    name: 'team/app',
-    tag: 'old',
-    architecture: 'amd64',
-    fsLayers: steps.map(({ blob }) => ({ blobSum: blob.digest })),
-    history: steps.map(({ blob: _blob, ...step }) => ({
-      v1Compatibility: JSON.stringify({ ...step, created: '2014-05-08T09:10:11Z', os: 'linux' }),
-    })),
-  });
-}
 
 it('a manifest of schema 1 may name a blob several times, and nobody waits for the room that it takes', async () => {
   await using lab = await openRegistryLab();
   const spool = new SpoolBudget(1);
   await using formats = openFormatLab({ registries: lab.registries, spool });
   for (const { stored } of [base, empty]) lab.registry.addBlob('team/app', stored);
-  lab.registry.addManifest('team/app', 'old', manifest(), DOCKER_SCHEMA1);
+  lab.registry.addManifest('team/app', 'old', schema1Manifest(base, empty), DOCKER_SCHEMA1);
   const source = openRegistrySource(`//${lab.registry.host}/team/app:old`, formats.context);
   const items = [];
   for await (const item of source.images()) items.push(item as ModernImage);
