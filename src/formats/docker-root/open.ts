@@ -5,6 +5,7 @@ import type { FormatContext } from '../context.ts';
 import { nothingSelected } from '../selection.ts';
 import { isContainerdRoot, openContainerdRoot } from './containerd/open.ts';
 import { openContainerImage } from './modern/container-image.ts';
+import { readMigrated } from './migrated.ts';
 import { modernDrivers, openModernRoot } from './modern/open.ts';
 import type { RootListing, RootSource } from './root-listing.ts';
 import { isV1Root, openV1Root } from './v1/open.ts';
@@ -38,9 +39,7 @@ export async function openDockerRoot(path: string, ref: string | null, context: 
     location: path,
     warnings,
     images: () => readParts(parts, path, ref, warnings),
-    async close(): Promise<void> {
-      for (const { source } of parts) await source.close();
-    },
+    close: () => closeAll(parts),
   };
 }
 
@@ -71,13 +70,33 @@ async function openContainer(
  * What the stores of a data directory hold, newest first: from metadata alone. Throws NOT_AN_IMAGE.
  */
 export async function listDockerRoot(path: string, ref: string | null, context: FormatContext): Promise<RootListing[]> {
+  const parts = await openParts(path, ref, context);
   const listings: RootListing[] = [];
-  for (const { source } of await openParts(path, ref, context)) {
-    listings.push(await source.listing());
-    await source.close();
+  try {
+    for (const { source } of parts) listings.push(await source.listing());
+  } finally {
+    await closeAll(parts);
   }
   if (listings.length === 0) throw nothingHere(path);
+  await leaveOutMigrated(path, listings);
   return listings;
+}
+
+/** Of images that were migrated, their successors are listed. */
+async function leaveOutMigrated(path: string, listings: readonly RootListing[]): Promise<void> {
+  const graph = listings.find(({ kind }) => kind === 'docker-v1');
+  if (graph === undefined || listings.length === 1) return;
+  const migrated = await readMigrated(path, graph.warnings);
+  const readable = listings.flatMap(({ images }) => images.filter(({ damaged }) => damaged === null));
+  const listed = new Set(readable.map(({ id }) => id));
+  const left = graph.images.filter(({ id }) => !listed.has(migrated.get(id) ?? ''));
+  const count = graph.images.length - left.length;
+  if (count > 0) graph.warnings.push(`${count} images in graph are left out: an upgrade has migrated them`);
+  graph.images = left;
+}
+
+async function closeAll(parts: readonly Part[]): Promise<void> {
+  await Promise.all(parts.map(({ source }) => source.close()));
 }
 
 function nothingHere(path: string): Error {
@@ -89,15 +108,21 @@ function nothingHere(path: string): Error {
 
 async function openParts(path: string, ref: string | null, context: FormatContext): Promise<Part[]> {
   const parts: Part[] = [];
-  if (await isContainerdRoot(path)) {
-    parts.push({ name: "containerd's image store", source: await openContainerdRoot(path, ref, context) });
+  try {
+    for await (const part of partsOf(path, ref, context)) parts.push(part);
+    return parts;
+  } catch (error) {
+    await closeAll(parts);
+    throw error;
   }
-  for (const driver of await modernDrivers(path)) {
-    parts.push({ name: `image/${driver}`, source: await openModernRoot(path, driver, ref, context) });
-  }
-  if (await isV1Root(path))
-    parts.push({ name: 'graph', source: await openV1Root(path, ref, { container: null }, context) });
-  return parts;
+}
+
+async function* partsOf(path: string, ref: string | null, context: FormatContext): AsyncGenerator<Part> {
+  if (await isContainerdRoot(path))
+    yield { name: "containerd's image store", source: await openContainerdRoot(path, ref, context) };
+  for (const driver of await modernDrivers(path))
+    yield { name: `image/${driver}`, source: await openModernRoot(path, driver, ref, context) };
+  if (await isV1Root(path)) yield { name: 'graph', source: await openV1Root(path, ref, { container: null }, context) };
 }
 
 async function* readParts(
@@ -107,6 +132,7 @@ async function* readParts(
   warnings: string[],
 ): AsyncGenerator<SourceItem> {
   warnings.push(`the directory holds ${parts.map(({ name }) => name).join(' and ')}; what several have is given once`);
+  const migrated = await readMigrated(path, warnings);
   const given = new Set<string>();
   const named = new Set<string>();
   let found = false;
@@ -114,7 +140,7 @@ async function* readParts(
     try {
       for await (const item of source.images()) {
         found = true;
-        if (!isRepeated(item, given)) yield withoutTaken(item, named, name, warnings);
+        if (!isRepeated(item, given, migrated)) yield withoutTaken(item, named, name, warnings);
       }
     } catch (error) {
       if (!hasCode(error, 'IMAGE_NOT_FOUND')) throw error;
@@ -124,10 +150,11 @@ async function* readParts(
   if (ref !== null && !found) throw nothingSelected(path, ref);
 }
 
-function isRepeated(item: SourceItem, given: Set<string>): boolean {
+/** Also what an image was before the upgrade that made it: a name that only that still has was taken away since. */
+function isRepeated(item: SourceItem, given: Set<string>, migrated: ReadonlyMap<string, string>): boolean {
   const id = idOf(item);
   if (id === null) return false;
-  const repeated = given.has(id);
+  const repeated = given.has(id) || given.has(migrated.get(id) ?? '');
   given.add(id);
   return repeated;
 }

@@ -120,6 +120,29 @@ describe('a data directory of Docker 1.10 or newer', () => {
     expect(await read(':one:old')).toMatchObject([{ kind: 'legacy' }]);
   });
 
+  it('gives and lists no image again that an upgrade has migrated', async () => {
+    const [moved, other] = ['e'.repeat(64), 'd'.repeat(64)];
+    for (const id of [moved, other]) {
+      root.write(`graph/${id}/json`, JSON.stringify({ id, created: '2014-05-08T09:10:11Z' }));
+      root.tree(id, null, base.tar);
+    }
+    root.write(
+      'repositories-vfs',
+      JSON.stringify({ Repositories: { one: { 1: moved, old: moved }, two: { 2: other } } }),
+    );
+    const record = { [moved]: one.configDigest, [other]: `sha256:${'0'.repeat(64)}`, odd: 1 };
+    root.write('.migration-v1-images.json', `${JSON.stringify(record)}\n`);
+    const given = [{ names: ['one:1'] }, { names: ['two:2'] }];
+    expect(await read()).toMatchObject(given);
+    const [modern, graph] = await listDockerRoot(root.path, null, lab.context);
+    expect([modern, graph]).toMatchObject([{ images: [{ id: one.configDigest }] }, { images: [{ id: other }] }]);
+    expect(graph!.warnings).toContainEqual(expect.stringContaining('1 images in graph are left out'));
+    root.write('.migration-v1-images.json', '{');
+    const { items, warnings } = await readAll(`docker-root:${root.path}`, lab.context);
+    expect(items).toMatchObject([given[0], { names: ['one:old'] }, given[1]]);
+    expect(warnings).toContainEqual(expect.stringContaining('.migration-v1-images.json'));
+  });
+
   it('that holds nothing is no such directory', async () => {
     expect(await codeOf(readAll(`docker-root:${lab.tempDir}`, lab.context))).toBe('NOT_AN_IMAGE');
     expect(await codeOf(listDockerRoot(lab.tempDir, null, lab.context))).toBe('NOT_AN_IMAGE');
