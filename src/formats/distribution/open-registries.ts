@@ -34,7 +34,6 @@ export function openRegistries(options: OpenRegistries): Registries {
   const { access, pool, sha256 = null, signal, clock = SYSTEM_CLOCK, timeouts = DEFAULT_TIMEOUTS } = options;
   const connections = new Connections(options.env ?? process.env);
   const notice = options.onNotice ?? ((): void => undefined);
-  const wire = new Wire(access, connections, timeouts, { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice });
   const hosts = new KnownHosts(options);
   const policy = { times: options.retryTimes ?? DEFAULT_RETRIES, clock, notice };
   const wire = new Wire({ access, connections, timeouts, policy, pace: options.pace ?? null });
