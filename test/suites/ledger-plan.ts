@@ -91,18 +91,18 @@ export function ledgerPlanSuite(at: LedgerStand): void {
         new: 'waiting',
         moved: 'done',
         same: 'done',
-        data: 'waiting',
+        data: 'done',
         other: 'waiting',
         needs: 'waiting',
         kept: 'done',
       });
-      expect((await at.rowOf('data')).result).toBeNull();
+      expect((await at.rowOf('other')).result).toBeNull();
       expect((await at.types(last)).toSorted()).toEqual(
-        ['opened', 'reopened data', 'reopened other', 'dropped gone', 'reopened needs'].toSorted(),
+        ['opened', 'reopened other', 'dropped gone', 'reopened needs'].toSorted(),
       );
       // What was found out about a blob stays true.
       expect(await at.ledger.blobResult(sha256Digest('gone'), PROFILE)).toEqual(packed('gone'));
-      expect(await at.keys(9, ['blob', 'image'])).toEqual(['new', 'data', 'other', 'needs']);
+      expect(await at.keys(9, ['blob', 'image'])).toEqual(['new', 'other', 'needs']);
     });
 
     it('that changes what an image needs makes the image wait for it', async () => {

@@ -154,7 +154,7 @@ export class LedgerModel implements Playable {
   }
 
   #planned(item: LedgerItem, before: Row | undefined): Row {
-    const meaning = ({ kind, blob, needs, data }: LedgerItem): string => JSON.stringify([kind, blob, needs, data]);
+    const meaning = ({ kind, blob, needs }: LedgerItem): string => JSON.stringify([kind, blob, needs]);
     if (before !== undefined && meaning(before.item) === meaning(item)) return { ...before, item };
     if (before?.state === 'done') this.#tell('reopened', before);
     const nothing = { result: null, failure: null, startedMs: null, endedMs: null, worker: null, token: null };

@@ -14,8 +14,8 @@ export interface Ledger extends AsyncDisposable {
   /** What a person is told: a path, a database without its password. */
   readonly location: string;
   /**
-   * Makes this the plan of the ledger. Items that it had keep their state and results; failed ones, and those that somebody
-   * was at, wait again; items that are not in the plan any more are dropped. What was planned before is no error.
+   * Makes this the plan of the ledger. Items that it had keep their state and results, whatever `data` says of them now; failed ones,
+   * those that somebody was at, and those with other needs wait again; items that are not in the plan any more are dropped.
    */
   open(plan: LedgerPlan): Promise<void>;
   /** The plan as it was opened; null for a new ledger. */

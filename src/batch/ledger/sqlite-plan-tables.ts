@@ -7,6 +7,7 @@ export interface PlannedRow extends ItemStateRow {
   bytes: number;
   place: number;
   hash: string;
+  data_hash: string;
 }
 
 /** Of the plan that the ledger has; null in a new one. */
@@ -19,12 +20,12 @@ interface Hashes {
 export class PlanTables {
   readonly #db: Connection;
   readonly #insertItem: Statement<[number, string, ItemKind, number, number, number]>;
-  readonly #insertContent: Statement<[number, number, string, string | null, string | null, string]>;
+  readonly #insertContent: Statement<[number, number, string, string, string | null, string | null, string]>;
   readonly #insertNeed: Statement<[number, number, number]>;
   readonly #drops: readonly Statement<[number]>[];
   readonly #moveItem: Statement<[ItemKind, number, number, number]>;
   readonly #moveContent: Statement<[number, number]>;
-  readonly #rewrite: Statement<[string, string | null, string | null, string, number]>;
+  readonly #rewrite: Statement<[string, string, string | null, string | null, string, number]>;
   #last: number;
 
   constructor(db: Connection) {
@@ -34,7 +35,7 @@ export class PlanTables {
         VALUES (?, ?, ?, ?, ?, 'waiting', ?, 0, 0)`,
     );
     this.#insertContent = db.prepare(
-      'INSERT INTO content (item, place, hash, digest, profile, data) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO content (item, place, hash, data_hash, digest, profile, data) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.#insertNeed = db.prepare('INSERT INTO needs (item, position, need) VALUES (?, ?, ?)');
     this.#drops = [
@@ -45,7 +46,9 @@ export class PlanTables {
     ];
     this.#moveItem = db.prepare('UPDATE items SET kind = ?, rank = ?, bytes = ? WHERE number = ?');
     this.#moveContent = db.prepare('UPDATE content SET place = ? WHERE item = ?');
-    this.#rewrite = db.prepare('UPDATE content SET hash = ?, digest = ?, profile = ?, data = ? WHERE item = ?');
+    this.#rewrite = db.prepare(
+      'UPDATE content SET hash = ?, data_hash = ?, digest = ?, profile = ?, data = ? WHERE item = ?',
+    );
     this.#last = db.prepare<[], number>('SELECT COALESCE(MAX(number), 0) FROM items').pluck().get() as number;
   }
 
@@ -61,17 +64,17 @@ export class PlanTables {
 
   rows(): PlannedRow[] {
     const sql = `SELECT i.number, i.key, i.kind, i.rank, i.bytes, i.state, i.worker, i.attempts, i.token, i.lease_ms,
-      c.place, c.hash FROM items i JOIN content c ON c.item = i.number`;
+      c.place, c.hash, c.data_hash FROM items i JOIN content c ON c.item = i.number`;
     return this.#db.prepare<[], PlannedRow>(sql).all();
   }
 
   /** Answers the number of the new item. Its needs count as open; they are written with `insertNeed`. */
-  insert(item: LedgerItem, place: number, hash: string): number {
+  insert(item: LedgerItem, place: number, hash: { meaning: string; data: string }): number {
     const { key, kind, rank, bytes, blob, needs, data } = item;
     this.#last += 1;
     this.#insertItem.run(this.#last, key, kind, rank, bytes, new Set(needs).size);
     const { digest = null, profile = null } = blob ?? {};
-    this.#insertContent.run(this.#last, place, hash, digest, profile, JSON.stringify(data));
+    this.#insertContent.run(this.#last, place, hash.meaning, hash.data, digest, profile, JSON.stringify(data));
     return this.#last;
   }
 
@@ -91,10 +94,14 @@ export class PlanTables {
     if (row.place !== place) this.#moveContent.run(place, row.number);
   }
 
-  /** Makes it other work, whose needs are still to be written. */
-  rewrite(number: number, { blob, data }: LedgerItem, hash: string): void {
+  /** Writes what is said of it now. */
+  rewrite(number: number, { blob, data }: LedgerItem, hash: { meaning: string; data: string }): void {
     const { digest = null, profile = null } = blob ?? {};
-    this.#rewrite.run(hash, digest, profile, JSON.stringify(data), number);
+    this.#rewrite.run(hash.meaning, hash.data, digest, profile, JSON.stringify(data), number);
+  }
+
+  /** It has become other work, whose needs are still to be written. */
+  dropNeeds(number: number): void {
     this.#drops[0]!.run(number);
   }
 

@@ -11,7 +11,13 @@ import type { ItemStates } from './sqlite-states.ts';
 interface Wanted {
   item: LedgerItem;
   place: number;
-  hash: string;
+  hash: ItemHash;
+}
+
+/** Of what makes an item the work that it is, and of what is only said about it. */
+interface ItemHash {
+  meaning: string;
+  data: string;
 }
 
 /** Makes `plan` the plan, in the transaction of the caller. */
@@ -42,12 +48,12 @@ function hashOf(items: readonly LedgerItem[]): string {
 }
 
 function itemText(item: LedgerItem): string {
-  return JSON.stringify([item.key, item.rank, item.bytes, ...meaning(item)]);
+  return JSON.stringify([item.key, item.rank, item.bytes, ...meaning(item), item.data]);
 }
 
 /** With another one of these an item is another piece of work. */
-function meaning({ kind, blob, needs, data }: LedgerItem): unknown[] {
-  return [kind, blob?.digest ?? null, blob?.profile ?? null, needs, data];
+function meaning({ kind, blob, needs }: LedgerItem): unknown[] {
+  return [kind, blob?.digest ?? null, blob?.profile ?? null, needs];
 }
 
 class PlanChange {
@@ -92,9 +98,11 @@ class PlanChange {
     this.#numbers.set(row.key, row.number);
     const { item, place, hash } = wanted;
     this.#tables.move(row, item, place);
-    if (row.hash === hash) return [];
+    const isSame = row.hash === hash.meaning;
+    if (!isSame || row.data_hash !== hash.data) this.#tables.rewrite(row.number, item, hash);
+    if (isSame) return [];
     this.#states.renew(row, this.#nowMs);
-    this.#tables.rewrite(row.number, item, hash);
+    this.#tables.dropNeeds(row.number);
     return [wanted];
   }
 
@@ -112,7 +120,11 @@ function wantedByKey(items: readonly LedgerItem[]): ReadonlyMap<string, Wanted> 
   const wanted = new Map<string, Wanted>();
   for (const [place, item] of items.entries()) {
     if (wanted.has(item.key)) throw badPlan(`it has ${JSON.stringify(item.key)} twice`);
-    wanted.set(item.key, { item, place, hash: sha256Digest(JSON.stringify(meaning(item))) });
+    const hash = {
+      meaning: sha256Digest(JSON.stringify(meaning(item))),
+      data: sha256Digest(JSON.stringify(item.data)),
+    };
+    wanted.set(item.key, { item, place, hash });
   }
   return wanted;
 }

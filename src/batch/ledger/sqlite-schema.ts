@@ -45,6 +45,7 @@ CREATE TABLE content (
   item INTEGER PRIMARY KEY,
   place INTEGER NOT NULL, -- in the plan
   hash TEXT NOT NULL,     -- of what makes it another item
+  data_hash TEXT NOT NULL,  -- of what is only said about it
   digest TEXT,            -- of a blob
   profile TEXT,
   data TEXT NOT NULL
