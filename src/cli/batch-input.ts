@@ -46,7 +46,10 @@ async function readJob(
   const [only, ...others] = operands;
   if (options.from !== undefined) {
     if (operands.length > 1) throw tooMuch();
-    return importFile(options.from, only, options.fromAuth);
+    const { importJob } = await import('../batch/job-file/import-job.ts');
+    const asked = { env: process.env, target: only, authFile: options.fromAuth };
+    const { job, warnings } = await importJob(options.from, asked);
+    return { job, file: options.from, warnings };
   }
   if (only === undefined || others.length > 0)
     return {
@@ -56,19 +59,6 @@ async function readJob(
     };
   const { readJobFile } = await import('../batch/job-file/read-job-file.ts');
   return { job: await readJobFile(only, process.env), file: only, warnings: [] };
-}
-
-/** Reads what another tool's file says, or a list; its secrets are looked up in the environment, as those of a job file are. */
-async function importFile(
-  file: string,
-  target: string | undefined,
-  authFile: string | undefined,
-): Promise<Pick<BatchInput, 'job' | 'file' | 'warnings'>> {
-  const { importJob } = await import('../batch/job-file/import-job.ts');
-  const { readJobText } = await import('../batch/job-file/job-text.ts');
-  const auth = authFile === undefined ? undefined : { text: await readJobText(authFile), file: authFile };
-  const { warnings, ...job } = importJob(await readJobText(file), { file, target, auth });
-  return { job, file, warnings };
 }
 
 function tooMuch(): Error {

@@ -1,37 +1,72 @@
 import type { Batch } from '../batch.ts';
 import { checkTarget } from '../plan/target.ts';
+import { readCreds, tlsVerifyOf } from './creds.ts';
 import { hasTransport } from './endpoints.ts';
 import { importImageSyncer, importImageSyncerAuth } from './import-image-syncer.ts';
 import { importList, isList } from './import-list.ts';
 import { ImportNotes, Section } from './import-notes.ts';
 import { importRegsync } from './import-regsync.ts';
 import { importSkopeo, SKOPEO_KEYS } from './import-skopeo.ts';
+import { readJobText } from './job-text.ts';
 import { jobFileInvalid } from './problems.ts';
-import { type Job, limitsOf, parseJobFile } from './read-job-file.ts';
+import { type Job, type JobWithAccess, limitsOf, parseJobFile } from './read-job-file.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
 export type JobKind = 'job' | 'regsync' | 'skopeo' | 'image-syncer' | 'list';
 
-export interface ImportedJob extends Job {
+interface Imported<Said extends Job> {
   kind: JobKind;
+  job: Said;
   /** What could not be said in our words, a line each. */
   warnings: string[];
 }
 
-export interface ImportOptions {
-  /** What messages call the file. */
-  file: string;
+interface ImportOptions {
   /** Where images go of which the file does not say it. */
   target?: string | undefined;
-  /** image-syncer keeps its credentials in a file of their own. */
-  auth?: { text: string; file: string } | undefined;
 }
 
 /**
  * Reads any file that says which images to copy: ours, those of regsync, skopeo sync and image-syncer, and plain lists;
- * which it is, is told by what is in it. Throws JOB_FILE_INVALID, and INVALID_ARGUMENT for a target that is none.
+ * which it is, is told by what is in it. Credentials of other tools whose variables are not set are a warning, because
+ * auth files may have them. Throws JOB_FILE_INVALID, FILE_NOT_FOUND, PERMISSION_DENIED, and INVALID_ARGUMENT for a target
+ * that is none.
  */
-export function importJob(text: string, options: ImportOptions): ImportedJob {
+export async function importJob(
+  file: string,
+  {
+    env,
+    authFile,
+    ...options
+  }: ImportOptions & {
+    env: NodeJS.ProcessEnv;
+    /** Where image-syncer keeps its credentials. */
+    authFile?: string | undefined;
+  },
+): Promise<Imported<JobWithAccess>> {
+  const text = await readJobText(file);
+  const auth = authFile === undefined ? undefined : { text: await readJobText(authFile), file: authFile };
+  const { kind, job, warnings } = importText(text, { ...options, file, auth });
+  if (kind === 'job') return { kind, job: parseJobFile(text, file, env), warnings };
+  const hosts = job.creds.map((creds) => {
+    let isWhole = true;
+    const host = readCreds(creds, env, (_path, message) => {
+      isWhole = false;
+      warnings.push(`creds of ${creds.registry}: ${message}; auth files are asked instead`);
+    });
+    return isWhole ? host : { ...host, credentials: undefined };
+  });
+  return { kind, job: { ...job, registries: { hosts, tlsVerify: tlsVerifyOf(job.tls) } }, warnings };
+}
+
+interface TextOptions extends ImportOptions {
+  /** What messages call it. */
+  file: string;
+  auth?: { text: string; file: string } | undefined;
+}
+
+/** The same for a text, without anything from the environment. */
+export function importText(text: string, options: TextOptions): Imported<Job> {
   const { file, target } = options;
   if (target !== undefined) checkTarget(target);
   if (isList(text)) return collect('list', options, null, (notes) => importList(text, file, notes, target));
@@ -39,7 +74,7 @@ export function importJob(text: string, options: ImportOptions): ImportedJob {
   const kind = kindOf(yaml, file);
   switch (kind) {
     case 'job':
-      return { kind, ...parseJobFile(text, file, null), warnings: [] };
+      return { kind, job: parseJobFile(text, file, null), warnings: [] };
     case 'regsync':
       return collect(kind, options, yaml, (notes, top) => importRegsync(top, notes));
     case 'skopeo':
@@ -51,10 +86,10 @@ export function importJob(text: string, options: ImportOptions): ImportedJob {
 
 function collect(
   kind: JobKind,
-  { file }: ImportOptions,
+  { file }: TextOptions,
   yaml: YamlDocument | null,
   read: (notes: ImportNotes, top: Section) => void,
-): ImportedJob {
+): Imported<Job> {
   const notes = new ImportNotes(yaml?.lineOf ?? (([line]) => (line === undefined ? null : Number(line))));
   read(notes, new Section(yaml?.value ?? '', [], notes));
   if (notes.problems.length > 0) throw jobFileInvalid(file, notes.problems);
@@ -65,11 +100,11 @@ function collect(
     throw jobFileInvalid(file, [{ path: [], line: null, message: why }]);
   }
   const batch: Batch = { entries, limits: limitsOf(defaults) };
-  return { kind, batch, creds, tls: undefined, warnings };
+  return { kind, job: { batch, creds, tls: undefined }, warnings };
 }
 
 /** The older form of its file has auth and images in one. */
-function readImageSyncer(top: Section, notes: ImportNotes, { target, auth }: ImportOptions): void {
+function readImageSyncer(top: Section, notes: ImportNotes, { target, auth }: TextOptions): void {
   const isOld = top.keys.includes('images');
   importImageSyncer(isOld ? top.section('images')! : top, notes, target);
   const inside = isOld ? top.section('auth') : undefined;

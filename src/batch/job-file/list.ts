@@ -61,14 +61,10 @@ function wrong(fields: readonly string[] | null): string | null {
   return fields.includes('') ? 'an empty text names nothing' : null;
 }
 
-/** Prints a list that `parseList` reads again, with lines of comment above it. */
-export function printList(
-  lines: readonly { source: string; target: string | null }[],
-  comments: readonly string[] = [],
-): string {
-  const head = comments.map((comment) => `# ${field(comment).replaceAll(/^"|"$/g, '')}\n`);
-  const body = lines.map(({ source, target }) => `${field(source)}${target === null ? '' : ` ${field(target)}`}\n`);
-  return [...head, ...body].join('');
+/** A line that `parseList` reads again, without its end; a bare path is said to be one. */
+export function listLine(source: string, target: string | null): string {
+  const isBare = parseLocation(source).transport === null && !/^(\/|\.\.?\/|store:|-$)/.test(source);
+  return [isBare ? `./${source}` : source, ...(target === null ? [] : [target])].map(field).join(' ');
 }
 
 function field(text: string): string {
@@ -80,17 +76,4 @@ function escaped(text: string): string {
   return JSON.stringify(text).replaceAll(/[\u007f-\u009f\u2028\u2029\p{Cf}\p{Co}\p{Cn}]/gu, (char) =>
     [...Array(char.length).keys()].map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
   );
-}
-
-const WITH_REF: readonly (string | null)[] = ['docker-archive', 'oci', 'oci-archive', 'docker-root', 'containers-root'];
-
-/**
- * How a list names one image of a source: `docker-archive:/a.tar` and `app:1` are `docker-archive:/a.tar:app:1`, and the
- * image of an index is that index. Of a bare path the kind is found out when it is opened, so it stands for all in it.
- */
-export function sourceInList(location: string, ref: string | null): string {
-  const { transport, ref: known } = parseLocation(location);
-  if (transport === null) return /^(\/|\.\.?\/|store:|-$)/.test(location) ? location : `./${location}`;
-  if (ref === null || known !== null || !WITH_REF.includes(transport)) return location;
-  return `${location}:${ref.replace(/ \([^()]*\)$/, '')}`;
 }

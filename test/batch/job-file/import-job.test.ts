@@ -1,16 +1,23 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchEntry } from '../../../src/batch/batch.ts';
-import { type ImportedJob, importJob, type ImportOptions } from '../../../src/batch/job-file/import-job.ts';
+import { importJob, importText } from '../../../src/batch/job-file/import-job.ts';
 import { anywhere } from '../../../src/batch/job-file/import-words.ts';
-import { parseJobFile } from '../../../src/batch/job-file/read-job-file.ts';
+import { type Job, parseJobFile } from '../../../src/batch/job-file/read-job-file.ts';
 import { printJobFile } from '../../../src/batch/job-file/write-job-file.ts';
 import { wholeName } from '../../../src/batch/image-filter.ts';
 
-const read = (text: string, more: Partial<ImportOptions> = {}): ImportedJob =>
-  importJob(text, { file: 'other.yml', ...more });
+type Read = Job & { kind: string; warnings: string[] };
+
+function read(text: string, more: Partial<Parameters<typeof importText>[1]> = {}): Read {
+  const { kind, job, warnings } = importText(text, { file: 'other.yml', ...more });
+  return { kind, ...job, warnings };
+}
 
 /** `SOURCE -> TARGET`, with the type where it is not one location. */
-function flows({ batch }: ImportedJob): string[] {
+function flows({ batch }: Read): string[] {
   return batch.entries.map(({ source, target }) => {
     const type = source.type === 'location' ? '' : `${source.type} `;
     return `${type}${source.location} -> ${target}`;
@@ -18,7 +25,7 @@ function flows({ batch }: ImportedJob): string[] {
 }
 
 /** What else an entry says. */
-function rest(job: ImportedJob): object[] {
+function rest(job: Read): object[] {
   return job.batch.entries.map(({ source: _source, target: _target, ...more }: BatchEntry) => more);
 }
 
@@ -410,5 +417,60 @@ describe('what a file is', () => {
       const again = parseJobFile(printJobFile(job, job.warnings), 'job.yml', null);
       expect([again.batch, again.creds]).toEqual([job.batch, job.creds]);
     }
+  });
+});
+
+describe('a file', () => {
+  let scratch: string;
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), 'layermill-import-'));
+  });
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  const written = (name: string, text: string): string => {
+    writeFileSync(join(scratch, name), text);
+    return join(scratch, name);
+  };
+
+  it('of another tool gets its secrets from the environment, else from auth files', async () => {
+    const file = written('images.yaml', 'quay.io/a: r.example/a\n');
+    const authFile = written(
+      'auth.yaml',
+      'quay.io: { username: me, password: $A }\nr.example: { username: $U, password: $B, insecure: true }\n',
+    );
+    const { kind, job, warnings } = await importJob(file, { env: { A: 'x' }, authFile });
+    expect(kind).toBe('image-syncer');
+    expect(job.registries).toEqual({
+      tlsVerify: undefined,
+      hosts: [
+        { registry: 'quay.io', credentials: { username: 'me', password: 'x' } },
+        { registry: 'r.example', tlsVerify: false },
+      ],
+    });
+    expect(warnings).toEqual([
+      'creds of r.example: the variable "U" is not set in the environment; auth files are asked instead',
+      'creds of r.example: the variable "B" is not set in the environment; auth files are asked instead',
+    ]);
+  });
+
+  it('of ours has to have them', async () => {
+    const text =
+      'version: 1\ncreds: [{ registry: a, user: b, pass: "${C}" }]\nsync: [{ source: /a.tar, target: "null:" }]\n';
+    const file = written('job.yml', text);
+    await expect(importJob(file, { env: {} })).rejects.toThrow(/line 2: the variable "C" is not set/);
+    const { kind, job, warnings } = await importJob(file, { env: { C: 'd' } });
+    expect([kind, job.registries.hosts, warnings]).toEqual([
+      'job',
+      [{ registry: 'a', credentials: { username: 'b', password: 'd' } }],
+      [],
+    ]);
+  });
+
+  it('that is a list may name one target for all', async () => {
+    const file = written('failed.txt', '/a.tar\ndocker://a.example/x:1 oci:/own\n');
+    const { job } = await importJob(file, { env: {}, target: 'oci:/out' });
+    expect(job.batch.entries.map(({ target }) => target)).toEqual(['oci:/out', 'oci:/own']);
+    await expect(importJob(join(scratch, 'none'), { env: {} })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(importJob(file, { env: {}, target: '/out' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
