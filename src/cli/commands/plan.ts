@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { asEngineError } from '../../errors/wire.ts';
 import type { Batch } from '../../batch/batch.ts';
 import type { PlanTotals } from '../../batch/events.ts';
-import { printJobFile } from '../../batch/job-file/write-job-file.ts';
+import { jobDocument, printJobFile } from '../../batch/job-file/write-job-file.ts';
 import type { Estimate } from '../../batch/plan/estimate.ts';
 import type { Plan } from '../../batch/plan/plan.ts';
 import { humanSize } from '../../reporting/human-size.ts';
@@ -19,6 +19,7 @@ interface Options extends BatchOptions {
   shards?: string;
   images?: boolean;
   output?: string;
+  printJob?: boolean;
 }
 
 export const verb: Verb = {
@@ -29,6 +30,7 @@ export const verb: Verb = {
           .usage('[options] <jobfile> | <source...> <destination>')
           .argument('[operands...]', 'as of `layermill run`; with --from alone, its job file is printed'),
       )
+        .option('--print-job', 'print the job file that says the same, also where --from has a target beside it')
         .option('--images', 'list every image, with where it goes')
         .option('--shards <n>', 'write so many job files that share as few layers as possible')
         .option('-o, --output <prefix>', 'where shards are written: PREFIX-1.yaml, … (default: shard)'),
@@ -38,8 +40,10 @@ export const verb: Verb = {
   run: async (session, operands, options: Options) => {
     const { job, warnings, parts } = await readBatch(session, operands, options);
     for (const warning of warnings) session.log.warn(warning);
-    if (options.from !== undefined && operands.length === 0 && options.shards === undefined) {
-      session.out.line(printJobFile(job, warnings).trimEnd());
+    const isImport = options.from !== undefined && operands.length === 0 && options.shards === undefined;
+    if (options.printJob === true || isImport) {
+      if (session.json) session.out.json(jobDocument(job));
+      else session.out.line(printJobFile(job, warnings).trimEnd());
       return EXIT.done;
     }
     const { planBatch } = await import('../../plan-batch.ts');
@@ -147,5 +151,9 @@ Reads every manifest of the sources, and says what a run would do and need. Exit
 ${examples(
   ['What would be moved', 'layermill plan job.yaml --images'],
   ['The job file for what another tool did', 'layermill plan --from regsync.yml > job.yaml'],
+  [
+    'And for one of skopeo sync, which does not say where images go',
+    'layermill plan --from sync.yml docker://HOST/PATH/ --print-job > job.yaml',
+  ],
   ['For twenty machines', 'layermill plan job.yaml --shards 20 -o shard'],
 )}`;
