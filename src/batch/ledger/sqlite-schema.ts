@@ -36,7 +36,6 @@ CREATE TABLE items (
   ended_ms BIGINT,
   sent BIGINT NOT NULL  -- bytes
 );
-CREATE INDEX items_in_order ON items (kind, rank);
 CREATE INDEX items_ready ON items (kind, rank) WHERE state = 'waiting' AND open_needs = 0 AND due_ms IS NULL;
 CREATE INDEX items_due ON items (due_ms) WHERE state = 'waiting' AND due_ms IS NOT NULL;
 CREATE INDEX items_leased ON items (lease_ms) WHERE state = 'claimed';
