@@ -5,6 +5,7 @@ import type { FormatContext } from '../formats/context.ts';
 import type { Registries, RegistryOptions } from '../formats/distribution/registry.ts';
 import { RequestPace } from '../formats/distribution/request-pace.ts';
 import type { Session } from './session.ts';
+import { refuseForTwo } from './shared-creds.ts';
 
 /** Which end of a run an option is about; `both` where there is one only. */
 type Side = 'src' | 'dest';
@@ -122,6 +123,8 @@ export async function sideContext(
 ): Promise<{ context: FormatContext; registries: Registries | null }> {
   const options = registryOptions(typed, side, session);
   if (!places.some((place) => place.startsWith('docker:'))) return { context, registries: null };
+  const own = side === 'src' ? typed.srcCreds : typed.destCreds;
+  if (own === undefined && options.creds !== undefined) await refuseForTwo(session, places);
   const { registriesFor } = await import('../formats/distribution/registries-of.ts');
   const registries = registriesFor(context, side === 'src' ? 'source' : 'sink', options);
   return { context: { ...context, registries }, registries };

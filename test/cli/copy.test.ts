@@ -107,6 +107,18 @@ describe('copy', () => {
     expect([result2.code, result2.stderr]).toEqual([2, expect.stringContaining('--platform')]);
   });
 
+  it('tells a password to one registry only', async () => {
+    const copy = (to: string, ...args: string[]): ReturnType<CliLab['run']> =>
+      lab.run('copy', 'docker://127.0.0.1:1/app:1', to, '--retry-times', '0', '--tls-verify=false', ...args);
+    const two = await copy('docker://127.0.0.1:2/app:1', '--creds', 'ada:s3cret');
+    expect(two.code).toBe(2);
+    expect(two.stderr).toContain('127.0.0.1:1 and 127.0.0.1:2; say whose it is with --src-creds or --dest-creds');
+    expect(two.stderr).not.toContain('s3cret');
+    const apart = ['--src-creds', 'ada:s3cret', '--dest-creds', 'ada:other'];
+    expect((await copy('docker://127.0.0.1:2/app:1', ...apart)).stderr).toContain('ECONNREFUSED');
+    expect((await copy('docker://127.0.0.1:1/', '--creds', 'ada:s3cret')).stderr).toContain('ECONNREFUSED');
+  });
+
   it('goes to the standard output, and results to the other one', async () => {
     const { stdout, stderr, code } = await lab.run('copy', layout(), 'oci-archive:-');
     expect([code, stdout.subarray(257, 262).toString()]).toEqual([0, 'ustar']);
