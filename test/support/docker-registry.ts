@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from './programs.ts';
 
+/** A name that leads nowhere (RFC 2606), for which the certificate is good too. */
+export const NAME_IN_CERTIFICATE = 'registry.test';
+
 /** Docker's own registry on a loopback port, with a store of its own. */
 export interface DockerRegistry extends AsyncDisposable {
   /** With port. */
@@ -58,7 +61,7 @@ export async function startDockerRegistry(user?: { name: string; password: strin
 }
 
 function makeCertificate(certificate: string, key: string): string {
-  const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const name = ['-subj', '/CN=127.0.0.1', '-addext', `subjectAltName=IP:127.0.0.1,DNS:${NAME_IN_CERTIFICATE}`];
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   run('openssl', 'req', '-x509', ...kind, '-keyout', key, '-out', certificate, '-days', '2', ...name);
   return run('cat', certificate);
