@@ -40,6 +40,13 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     'look whether images are what they should be, wherever they are',
     async () => (await import('./commands/verify.ts')).verb,
   ),
+  report: {
+    ...light(
+      'tell what became of a batch, and what is to be done',
+      async () => (await import('./commands/report.ts')).verb,
+    ),
+    own: ['--format'],
+  },
   export: heavy('write images to an archive or a layout', async () => (await import('./commands/export.ts')).verb),
   layer: heavy('get the top layer of an image as a tar', async () => (await import('./commands/layer.ts')).verb),
   unpack: heavy(

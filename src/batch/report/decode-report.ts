@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { EQUALITIES } from '../../coordinator/copy/equality.ts';
-import { engineError } from '../../errors/kinds.ts';
+import { badArgument } from '../../errors/arguments.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { type Json, STAGES } from '../ledger/ledger.ts';
 import type { BatchReport } from './report.ts';
@@ -130,14 +130,14 @@ const REPORT: v.GenericSchema<unknown, BatchReport> = v.object({
   layers: v.array(layer),
 });
 
-/** A report that was written before, from its JSON. Throws JSON_INVALID that names `file` and the first place that is wrong. */
+/** A report that was written before, from its JSON. Throws INVALID_ARGUMENT that names `file` and the first place that is wrong. */
 export function decodeReport(document: unknown, file: string): BatchReport {
   const result = v.safeParse(REPORT, document, { abortEarly: true });
   const place = result.success ? wrongPlace(result.output) : v.getDotPath(result.issues[0]);
   if (result.success && place === null) return result.output;
   const where = place === null ? '' : `, at ${quoted(place)}`;
   const message = `${file} is no report of a batch that this layermill knows${where}; \`layermill report --format json\` writes them`;
-  throw engineError('JSON_INVALID', message, { what: file });
+  throw badArgument(file, message);
 }
 
 /** The first list of places with one that leads nowhere. */

@@ -1,4 +1,5 @@
 import { parseLocation } from '../../formats/transports.ts';
+import { sourceInList } from '../job-file/list.ts';
 import type { BatchReport, ReportImage } from './report.ts';
 
 /** One image or source, and where it goes. */
@@ -41,12 +42,8 @@ function linesOf({ source, ref, names, destination, tags }: ReportImage): Failed
   return [{ source: from, target: destination }];
 }
 
-const WITH_REF: readonly (string | null)[] = ['docker-archive', 'oci', 'oci-archive', 'docker-root', 'containers-root'];
-
-/** One image of a source; of what cannot be asked for one it is all that is there. An image of an index is that index. */
+/** An image without a name is asked for by its place. */
 function namedSource(location: string, ref: string): string {
-  const { transport, ref: known } = parseLocation(location);
-  if (known !== null || !WITH_REF.includes(transport)) return location;
   const place = /^#(\d+)$/.exec(ref);
-  return `${location}:${place === null ? ref.replace(/ \([^()]*\)$/, '') : `@${place[1]}`}`;
+  return sourceInList(location, place === null ? ref : `@${place[1]}`);
 }

@@ -53,8 +53,8 @@ ${body}
 }
 
 function rowOf(image: ReportImage, withDestination: boolean): string {
-  const { bytes, seconds } = image;
-  const size = image.kind === 'index' ? '' : humanSize(bytes);
+  const { kind, place, bytes, seconds } = image;
+  const size = kind === 'index' || place === null ? '' : humanSize(bytes);
   const time = seconds === null ? '' : humanDuration(seconds);
   return `<tr><td>${nameCell(image, withDestination)}</td><td>${size}</td><td>${time}</td><td class="text">${digestsCell(image)}</td><td class="text">${resultCell(image)}</td></tr>`;
 }
@@ -63,7 +63,7 @@ function nameCell({ kind, ref, names, source, destination, platform }: ReportIma
   const about = [
     ...(kind === 'image' ? [] : [kind]),
     ...(platform === null ? [] : [platform]),
-    source,
+    ...(source === ref ? [] : [source]),
     ...(withDestination ? [`→ ${destination}`] : []),
     ...(names.length === 0 || (names.length === 1 && names[0] === ref) ? [] : [`as ${names.join(', ')}`]),
   ];
