@@ -1,5 +1,4 @@
 import { parseLocation } from '../../formats/transports.ts';
-import { sourceInList } from '../job-file/list.ts';
 import type { BatchReport, ReportImage } from './report.ts';
 
 /** One image or source, and where it goes. */
@@ -42,8 +41,16 @@ function linesOf({ source, ref, names, destination, tags }: ReportImage): Failed
   return [{ source: from, target: destination }];
 }
 
-/** An image without a name is asked for by its place. */
+const WITH_REF: readonly (string | null)[] = ['docker-archive', 'oci', 'oci-archive', 'docker-root', 'containers-root'];
+
+/**
+ * One image of a source: `docker-archive:/a.tar` and `app:1` are `docker-archive:/a.tar:app:1`, the image of an index is that
+ * index, and one without a name is asked for by its place. Of a bare path the kind is found out when it is opened, so it
+ * stands for all in it.
+ */
 function namedSource(location: string, ref: string): string {
+  const { transport, ref: known } = parseLocation(location);
+  if (known !== null || !WITH_REF.includes(transport)) return location;
   const place = /^#(\d+)$/.exec(ref);
-  return sourceInList(location, place === null ? ref : `@${place[1]}`);
+  return `${location}:${place === null ? ref.replace(/ \([^()]*\)$/, '') : `@${place[1]}`}`;
 }

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { printList } from '../../batch/job-file/list.ts';
+import { listLine } from '../../batch/job-file/list.ts';
 import { failedLines } from '../../batch/report/failed-list.ts';
 import { reportPage } from '../../batch/report/html/report-page.ts';
 import { junitXml } from '../../batch/report/junit.ts';
@@ -8,6 +8,7 @@ import { openReport } from '../../batch/report/open-report.ts';
 import type { BatchReport } from '../../batch/report/report.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { counted } from '../../reporting/counted.ts';
+import { printable } from '../../reporting/printable.ts';
 import { type Destination, findDestination, writeTo } from '../../streams/destination.ts';
 import { EXIT } from '../exit-codes.ts';
 import { batchText } from '../report-text.ts';
@@ -69,10 +70,13 @@ function checkOutputs({ out }: Session, format: Format, output: Destination, fai
 function failedText(report: BatchReport): string {
   const lines = failedLines(report);
   const where = report.ledgers.map(({ location }) => location).join(', ');
-  return printList(lines, [
+  const comments = [
     `${counted(report.totals.images.failed, 'image')} failed by ${where}, ${report.at}`,
     'Platforms, compression and the like do not stand in a list: give them to the run again.',
-  ]);
+  ].map((comment) => `# ${printable(comment)}`);
+  return [...comments, ...lines.map(({ source, target }) => listLine(source, target))]
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 async function write({ out, signal }: Session, destination: Destination, text: string): Promise<void> {
