@@ -3,9 +3,9 @@ import type { Failure, ItemState, Json, LedgerEvent, LedgerRow, Stages } from '.
 import { type Digest, sha256Digest } from '../../src/identity/digest.ts';
 
 /** When the first run of a made-up batch begins. */
-export const NOON: number = Date.UTC(2026, 4, 6, 12);
+const NOON: number = Date.UTC(2026, 4, 6, 12);
 
-export const digestOf = (number: number): Digest => sha256Digest(String(number));
+const digestOf = (number: number): Digest => sha256Digest(String(number));
 
 interface RowFields {
   state?: ItemState;

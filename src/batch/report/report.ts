@@ -45,7 +45,7 @@ export const STATE_OF: Readonly<Record<ItemState, ReportState>> = {
 
 export type Counts = Record<ReportState | 'total', number>;
 
-export interface ReportedLedger {
+interface ReportedLedger {
   location: string;
   /** The id of its plan; null before there is one. */
   plan: string | null;

@@ -61,7 +61,7 @@ function lengthFor(sittings: readonly Span[], finest: number): number {
 }
 
 /** How many buckets a stretch of time touches. */
-export function bucketsIn({ from, to }: Span, bucketSeconds: number): number {
+function bucketsIn({ from, to }: Span, bucketSeconds: number): number {
   return (startOf(to, bucketSeconds) - startOf(from, bucketSeconds)) / (bucketSeconds * 1000) + 1;
 }
 

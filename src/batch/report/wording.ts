@@ -86,8 +86,10 @@ export function factsOf({ totals, ledgers }: BatchReport): [name: string, value:
   ];
 }
 
-function rateText({ doneBytes, seconds }: BatchReport['totals']): string {
-  return seconds === 0 ? 'not known' : `${humanSize(Number((doneBytes / seconds).toPrecision(3)))}/s of layers`;
+/** What a destination had before took no time. */
+function rateText({ doneBytes, thereBytes, seconds }: BatchReport['totals']): string {
+  const bytes = Math.max(0, doneBytes - thereBytes);
+  return seconds === 0 ? 'not known' : `${humanSize(Number((bytes / seconds).toPrecision(3)))}/s of layers`;
 }
 
 /** The stages that took time, with their share of all. */

@@ -33,7 +33,8 @@ i.is-saved { background: var(--good); }
 .images td:last-child { white-space: normal; min-width: 12rem; }
 .images small { display: block; color: var(--soft); overflow-wrap: anywhere; font-size: 0.92em; }
 .digest { display: block; width: 9.5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; overflow-wrap: normal; }
-td details { border-top: 0; margin: 0; padding: 0; } td details ul { margin: 0.2rem 0; }
+td > * + .digest::before { content: '→ '; }
+td summary { font-size: inherit; } td details { border-top: 0; margin: 0; padding: 0; } td details ul { margin: 0.2rem 0; }
 @media (max-width: 40rem) {
   .card strong { font-size: 1.2rem; }
   .pair { grid-template-columns: 1fr; }
