@@ -1,11 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch, BatchEntry } from '../../src/batch/batch.ts';
+import { clearDamage } from '../../src/batch/verify/clear-damage.ts';
 import { expectedImages } from '../../src/batch/verify/expected-image.ts';
 import { type VerifiedImage, VERIFY_LEVELS } from '../../src/batch/verify/verified-image.ts';
 import { verifyExpected } from '../../src/batch/verify/verify.ts';
-import { digestHex } from '../../src/identity/digest.ts';
+import { type Digest, digestHex } from '../../src/identity/digest.ts';
 import {
   dockerArchiveFiles,
   fixtureImage,
@@ -131,13 +132,32 @@ test('nothing is expected of a rehearsal', async () => {
 test('a damaged blob, a missing one and a wrong tag are found, with the images that have them', async () => {
   await ran(batchOf([archive()], `oci:${at('out')}`));
   const good = await verified('full');
-  const blob = (digest: `sha256:${string}`): string => at(`out/blobs/sha256/${digestHex(digest)}`);
-  writeFileSync(blob(top.diffId as `sha256:${string}`), Buffer.alloc(top.tar.length));
-  rmSync(blob(good[1]!.digest as `sha256:${string}`));
+  const blob = (digest: Digest): string => at(`out/blobs/sha256/${digestHex(digest)}`);
+  writeFileSync(blob(top.diffId), Buffer.alloc(top.tar.length));
+  rmSync(blob(good[1]!.digest!));
   const results = await verified('full');
   expect(codesOf(results)).toEqual([['DIGEST_MISMATCH'], ['BLOB_MISSING']]);
   expect(results.map(({ damaged }) => damaged)).toEqual([[top.diffId], [good[1]!.digest]]);
   expect(results.map(({ key }) => key)).toEqual(good.map(({ key }) => key));
+});
+
+test('what is damaged in a layout is removed, and then missing', async () => {
+  await ran(batchOf([archive()], `oci:${at('out')}`));
+  const manifest = (await verified('exists'))[1]!.digest!;
+  const file = (digest: Digest): string => at(`out/blobs/sha256/${digestHex(digest)}`);
+  writeFileSync(file(top.diffId), Buffer.alloc(top.tar.length));
+  writeFileSync(file(manifest), 'cut');
+  const results = await verified('full');
+  expect(codesOf(results)).toEqual([['DIGEST_MISMATCH'], ['SIZE_MISMATCH']]);
+  expect(await Promise.all(results.map((result) => clearDamage(result)))).toEqual([[top.diffId], [manifest]]);
+  expect([file(top.diffId), file(manifest), file(base.diffId)].map((path) => existsSync(path))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  const again = await verified('full');
+  expect(codesOf(again)).toEqual([['BLOB_MISSING'], ['BLOB_MISSING']]);
+  expect(await clearDamage(again[0]!)).toEqual([]);
 });
 
 test('a wrong tag of a registry is found', async () => {
