@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Batch, BatchEntry } from '../../src/batch/batch.ts';
 import { clearDamage } from '../../src/batch/verify/clear-damage.ts';
 import { expectedImages } from '../../src/batch/verify/expected-image.ts';
+import { repairKeys } from '../../src/batch/verify/repair-keys.ts';
 import { type VerifiedImage, VERIFY_LEVELS } from '../../src/batch/verify/verified-image.ts';
 import { verifyExpected } from '../../src/batch/verify/verify.ts';
 import { type Digest, digestHex } from '../../src/identity/digest.ts';
@@ -158,6 +159,26 @@ test('what is damaged in a layout is removed, and then missing', async () => {
   const again = await verified('full');
   expect(codesOf(again)).toEqual([['BLOB_MISSING'], ['BLOB_MISSING']]);
   expect(await clearDamage(again[0]!)).toEqual([]);
+});
+
+test('what is to be done again is what is damaged, and then all is good', async () => {
+  const batch = batchOf([archive(), layout()], `oci:${at('out')}`);
+  await ran(batch);
+  const file = (digest: Digest): string => at(`out/blobs/sha256/${digestHex(digest)}`);
+  writeFileSync(file(top.diffId), Buffer.alloc(top.tar.length));
+  const results = await verified('full');
+  const bad = results.filter(({ findings }) => findings.length > 0);
+  expect(bad.length).toBeLessThan(results.length);
+  for (const image of bad) await clearDamage(image);
+  {
+    await using ledger = await lab.ledger();
+    const keys = repairKeys(results, await ledger.items());
+    expect(keys).toHaveLength(bad.length + 2);
+    await ledger.reopen(keys);
+  }
+  const events = await lab.run(batch, { trustLedger: true });
+  expect(events.filter(({ type }) => type === 'layer-done')).toHaveLength(1);
+  expect(codesOf(await verified('full'))).toEqual(results.map(() => []));
 });
 
 test('a wrong tag of a registry is found', async () => {
