@@ -29,11 +29,11 @@ export async function openDirectorySink(
   await checkTarget(path);
   const blobs = await BlobStaging.create(path, { mayLink: false, resume }, context);
   const layout = new LayoutStaging(blobs, format);
-  const publish = (): Promise<void> =>
+  const publish = (isLast: boolean): Promise<void> =>
     commit(
       path,
       layout,
-      layout.entries(ref, (name) => name),
+      layout.entries(ref, (name) => name, isLast),
       context,
     );
   return {
@@ -48,10 +48,10 @@ export async function openDirectorySink(
     putImage: (image) => layout.putImage(image),
     putIndex: (index) => layout.putIndex(index),
     putArtifact: (artifact) => layout.putArtifact(artifact),
-    checkpoint: publish,
+    checkpoint: () => publish(false),
     readDocument: (digest) => layout.readDocument(digest, join(path, blobPath(digest))),
     commit: async () => {
-      await publish();
+      await publish(true);
       blobs.finish();
     },
     close: () => blobs.remove(),

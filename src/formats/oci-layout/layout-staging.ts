@@ -25,7 +25,7 @@ interface Item {
 export class LayoutStaging {
   readonly blobs: BlobStaging;
   readonly #format: ManifestFormat | undefined;
-  readonly #images: Item[] = [];
+  readonly #images: (Item & { isMember: boolean })[] = [];
   readonly #artifacts: Pick<Item, 'entry' | 'order'>[] = [];
   readonly #indexes: (Item & { members: Set<Digest> })[] = [];
 
@@ -39,8 +39,8 @@ export class LayoutStaging {
     const document = manifestOf(image, this.#format);
     await this.blobs.putBytes(document.raw, document.digest);
     const manifest = targetOf(document);
-    const { names, additional = [], ref, order } = image;
-    this.#images.push({ entry: manifest, names, additional, ref, order });
+    const { names, additional = [], ref, order, inIndex } = image;
+    this.#images.push({ entry: manifest, names, additional, ref, order, isMember: inIndex !== undefined });
     return { manifest };
   }
 
@@ -73,10 +73,12 @@ export class LayoutStaging {
   /**
    * The lines of index.json, in the order that they were put with, or that of their names, whichever image was ready first.
    * `ref` is the one name that was asked for in the destination; otherwise `refName` makes the ref name of each name.
+   * While more is to come, images of an index that is not here yet wait for it: a line of their own would stay.
    * Throws INVALID_ARGUMENT when one name was asked for several images.
    */
-  entries(ref: string | null, refName: (name: string) => string): IndexEntry[] {
-    const listed = [...this.#images.flatMap((image) => this.#besideIndexes(image)), ...this.#indexes];
+  entries(ref: string | null, refName: (name: string) => string, isLast = true): IndexEntry[] {
+    const images = isLast ? this.#images : this.#images.filter(({ isMember }) => !isMember);
+    const listed = [...images.flatMap((image) => this.#besideIndexes(image)), ...this.#indexes];
     if (ref !== null && listed.length > 1) {
       throw engineError(
         'INVALID_ARGUMENT',

@@ -178,8 +178,14 @@ describe('a batch', () => {
       ['index', 'identical'],
     ]);
     const before = filesOf(at('out'));
+    expect(readFileSync(at('out/index.json'), 'utf8').match(/"digest"/g)).toHaveLength(1);
     writeFileSync(at('out/index.json'), '{"schemaVersion":2,"manifests":[]}');
     await lab.run(batch);
     expect(filesOf(at('out'))).toEqual(before);
+    const asOne = await lab.run(batchOf([`oci:${source}`], `oci:${at('named')}:v1`));
+    expect(ofType(asOne, 'image-failed')).toEqual([]);
+    expect(
+      readFileSync(at('named/index.json'), 'utf8').match(/"org.opencontainers.image.ref.name":"v1"/g),
+    ).toHaveLength(1);
   });
 });
