@@ -46,6 +46,8 @@ export interface ErrorDetails {
   IMAGE_NOT_FOUND: { name: string };
   REMOTE_IMAGE_NOT_FOUND: { host: string; name: string; reference: string };
   TAG_NOT_FOUND: { repository: string; tag?: string };
+  /** A registry or repository has nothing that is wanted; `listed` is how much it has of what was asked for. */
+  NOTHING_TO_COPY: { location: string; listed: number };
   PARENT_NOT_FOUND: { id: string; parent: string };
   FILE_NOT_FOUND: { path: string };
   CONTAINER_NOT_FOUND: { name: string };
@@ -170,6 +172,7 @@ export const KIND_OF: { readonly [Code in ErrorCode]: ErrorKind } = {
   IMAGE_NOT_FOUND: 'NotFound',
   REMOTE_IMAGE_NOT_FOUND: 'NotFound',
   TAG_NOT_FOUND: 'NotFound',
+  NOTHING_TO_COPY: 'NotFound',
   PARENT_NOT_FOUND: 'NotFound',
   FILE_NOT_FOUND: 'NotFound',
   CONTAINER_NOT_FOUND: 'NotFound',
