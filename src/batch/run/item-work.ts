@@ -75,13 +75,19 @@ export class ItemWork {
   /** Brings an image whose layers are there, or an index, or what is about one; it can be seen when this has ended. */
   async image(claim: Claim): Promise<ItemResult> {
     const planned = claim.item.data as unknown as PlannedImage;
-    if (planned.problem !== null && planned.place !== null) throw errorOf(planned.problem);
+    if (planned.problem !== null && !this.#isWholeSource(planned)) throw errorOf(planned.problem);
     // Its layers come from here too: reading them again would find the same.
     const broken = claim.needs.find(({ key, failure }) => failure?.class === 'permanent' && this.#isFrom(key, planned));
     if (broken !== undefined) throw errorOf(broken.failure!);
     const done = await this.#with(planned, (source, entry) => this.#put(claim, planned, source, entry));
     await this.#parts.destinations.checkpoint(planned.destination);
     return { blob: null, sent: 0, stages: {}, data: done as unknown as Json };
+  }
+
+  /** What was refused as a whole is read once more; what could not be listed names something else than it would be read as. */
+  #isWholeSource({ place, source }: PlannedImage): boolean {
+    const { batch, sources } = this.#parts.plan;
+    return place === null && batch.entries[sources[source]!.entry]!.source.type === 'location';
   }
 
   /** Finishes a destination where there is anything to finish; answers what it is then, to be known again by. */

@@ -51,6 +51,16 @@ function namesOf(events: readonly BatchEvent[]): string[] {
 }
 
 describe('a batch', () => {
+  it('reads nothing where nothing could be listed', async () => {
+    const { entries, limits } = batchOf(archives(), `oci:${at('out')}`);
+    const source = { type: 'pattern' as const, location: at('*.zip') };
+    const events = await lab.run({ entries: [...entries, { source, target: `oci:${at('out')}` }], limits });
+    expect(ofType(events, 'image-failed').map(({ failure }) => [failure.code, failure.message])).toEqual([
+      ['FILE_NOT_FOUND', `${JSON.stringify(at('*.zip'))} fits no file; check it with ls`],
+    ]);
+    expect(ofType(events, 'finished')[0]).toMatchObject({ progress: { images: { done: 3, failed: 1 } } });
+  });
+
   it('packs each distinct layer once, and lists images in the order of the plan', async () => {
     const sources = archives().toReversed();
     const events = await lab.run(batchOf(sources, `oci:${at('out')}`, { packing: { compression: 'gzip' } }));
