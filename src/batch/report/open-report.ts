@@ -1,14 +1,12 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { badArgument } from '../../errors/arguments.ts';
-import { engineError, hasCode } from '../../errors/kinds.ts';
+import { engineError } from '../../errors/kinds.ts';
+import { findLedger } from '../ledger/find-ledger.ts';
 import type { Ledger, LedgerEvent } from '../ledger/ledger.ts';
 import { ledgerPath, openLedgerReadOnly } from '../ledger/open-ledger.ts';
 import { batchReport } from './batch-report.ts';
 import { decodeReport } from './decode-report.ts';
 import type { BatchReport } from './report.ts';
-
-/** Begins every SQLite database (https://www.sqlite.org/fileformat2.html, section 1.3). */
-const SQLITE = 'SQLite format 3\0';
 
 /** Events that are read at once. */
 const EVENTS = 10_000;
@@ -18,28 +16,13 @@ const EVENTS = 10_000;
  * FILE_NOT_FOUND, INVALID_ARGUMENT, LEDGER_INVALID, LEDGER_FORMAT_NEWER, LIBRARY_UNAVAILABLE.
  */
 export async function openReport(path: string): Promise<BatchReport> {
-  const start = await startOf(path);
-  if (start === SQLITE) return reportOfLedger(path);
-  const written = start.trimStart().startsWith('{') ? await readJson(path) : null;
+  const ledger = await findLedger(path);
+  if (ledger !== null) return reportOfLedger(ledger);
+  const written = (await readFile(path, 'utf8')).trimStart().startsWith('{') ? await readJson(path) : null;
   if (written !== null && isReport(written)) return decodeReport(written, path);
-  const ledger = ledgerPath(path, '', process.env);
-  try {
-    return await reportOfLedger(ledger);
-  } catch (error) {
-    if (!hasCode(error, 'FILE_NOT_FOUND')) throw error;
-    const message = `${path} is neither a ledger nor a report, and as a job file it has no ledger ${ledger}: it was not run yet, or its ledger is another file; name that`;
-    throw engineError('FILE_NOT_FOUND', message, { path: ledger }, error);
-  }
-}
-
-async function startOf(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(SQLITE.length), 0, SQLITE.length, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  const beside = ledgerPath(path, '', process.env);
+  const message = `${path} is neither a ledger nor a report, and as a job file it has no ledger ${beside}: it was not run yet, or its ledger is another file; name that`;
+  throw engineError('FILE_NOT_FOUND', message, { path: beside });
 }
 
 async function readJson(path: string): Promise<unknown> {

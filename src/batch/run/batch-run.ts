@@ -149,12 +149,11 @@ export class BatchRun {
   }
 
   async #perform(claim: Claim, meter: LayerMeter): Promise<ItemResult> {
-    const { work, ledger, emit, plan } = this.#options;
+    const { work, ledger, emit } = this.#options;
     if (claim.item.kind === 'image') return work.image(claim);
     if (claim.item.kind === 'blob') {
       const { key, digest, size, destination, image } = claim.item.data as unknown as PlannedBlob;
-      const source = plan.sources[plan.images.find((planned) => planned.key === image)!.source]!.location;
-      emit({ type: 'layer-started', key, digest, bytes: size ?? 0, source, destination });
+      emit({ type: 'layer-started', key, digest, bytes: size ?? 0, source: work.locationOf(image), destination });
       return work.blob(claim, meter);
     }
     const { result, fingerprint, images } = await work.destination(claim);
@@ -182,7 +181,7 @@ export class BatchRun {
 
   async #extend(): Promise<void> {
     const { ledger } = this.#options;
-    for (const token of this.#active.keys()) await ledger.extend(token, LEASE_MS).catch(() => {});
+    await Promise.allSettled([...this.#active.keys()].map((token) => ledger.extend(token, LEASE_MS)));
   }
 
   /** Something has happened: whoever waits goes on, or the next one does not wait. */

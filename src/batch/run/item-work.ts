@@ -38,6 +38,7 @@ export interface WorkParts {
 export class ItemWork {
   readonly #parts: WorkParts;
   readonly #images: ReadonlyMap<string, PlannedImage>;
+  readonly #blobs: ReadonlyMap<string, PlannedBlob>;
   readonly #orders: ReadonlyMap<string, number>;
   /** By source: what its manifests have become. */
   readonly #written = new Map<string, Written>();
@@ -45,7 +46,13 @@ export class ItemWork {
   constructor(parts: WorkParts) {
     this.#parts = parts;
     this.#images = new Map(parts.plan.images.map((image) => [image.key, image]));
+    this.#blobs = new Map(parts.plan.blobs.map((blob) => [blob.key, blob]));
     this.#orders = new Map(parts.plan.images.map(({ key }, order) => [key, order]));
+  }
+
+  /** The source of an image, as a person wrote it. */
+  locationOf(image: string): string {
+    return this.#locationOf(this.#images.get(image)!);
   }
 
   /** What an earlier run has brought. */
@@ -175,8 +182,7 @@ export class ItemWork {
 
   #isFrom(blobKey: string, { blobs, source }: PlannedImage): boolean {
     if (!blobs.includes(blobKey)) return false;
-    const blob = this.#parts.plan.blobs.find(({ key }) => key === blobKey);
-    return blob !== undefined && this.#images.get(blob.image)!.source === source;
+    return this.#images.get(this.#blobs.get(blobKey)!.image)!.source === source;
   }
 
   #writtenOf({ source, destination }: PlannedImage): Written {

@@ -8,6 +8,8 @@ import {
 } from '../../batch/verify/verified-image.ts';
 import { verifyStore } from '../../batch/verify/verify-store.ts';
 import { verifyPlace } from '../../batch/verify/verify.ts';
+import { findLedger } from '../../batch/ledger/find-ledger.ts';
+import { badArgument } from '../../errors/arguments.ts';
 import type { Engine } from '../../engine.ts';
 import { parseLocation } from '../../formats/transports.ts';
 import { combineExitCodes, type ExitCode } from '../exit-codes.ts';
@@ -19,6 +21,7 @@ import { tellVerified, trackVerify } from '../verify-results.ts';
 
 interface Options extends TypedRegistryOptions {
   level: VerifyLevel;
+  repair?: boolean;
 }
 
 const STORE = 'store:';
@@ -29,16 +32,24 @@ export const verb: Verb = {
       command
         .argument(
           '<place...>',
-          'a layout, an archive, docker://HOST/NAME[:TAG], docker://HOST/PATH/; store: or names in it',
+          'a layout, an archive, docker://HOST/NAME[:TAG], docker://HOST/PATH/; store: or names in it; the job file or ledger of a batch',
         )
-        .addOption(new Option('--level <level>', 'how closely to look').choices(VERIFY_LEVELS).default('digests')),
-      ['dest'],
+        .addOption(new Option('--level <level>', 'how closely to look').choices(VERIFY_LEVELS).default('digests'))
+        .option('--repair', 'of a batch: bring again what is damaged or gone, and look again'),
+      ['src', 'dest'],
     ).addHelpText('after', OUTRO),
 
-  run: async (session, operands, { level, ...typed }: Options) => {
-    const names = operands.filter((operand) => !isPlace(operand));
-    const places = operands.filter(isPlace);
+  run: async (session, operands, { level, repair = false, ...typed }: Options) => {
+    const batches = await batchesIn(operands);
+    const others = operands.filter((operand) => !batches.has(operand));
+    const names = others.filter((operand) => !isPlace(operand));
+    const places = others.filter(isPlace);
+    if (repair && others.length > 0) throw onlyBatches(others[0]!);
     const codes: ExitCode[] = [];
+    for (const [operand, ledger] of batches) {
+      const { verifyBatch } = await import('../verify-batch.ts');
+      codes.push(await verifyBatch(session, { operand, ledger, level, repair }, typed));
+    }
     if (names.length > 0) codes.push(await inStore(session, namesAsked(names), level));
     if (places.length > 0) codes.push(await inPlaces(session, places, level, typed));
     return combineExitCodes(codes);
@@ -55,8 +66,24 @@ ${examples(
     'Everything below a path of a registry, without fetching layers',
     'layermill verify docker://registry.example/team/',
   ],
+  ['What a batch has brought, and what is damaged brought again', 'layermill verify job.yaml --level full --repair'],
   ['All images of the store: each layer is made again', 'layermill verify store: --level diffids'],
 )}`;
+
+/** Those operands that are job files or ledgers, with their ledgers. */
+async function batchesIn(operands: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const operand of operands) {
+    const ledger = isPlace(operand) ? null : await findLedger(operand);
+    if (ledger !== null) found.set(operand, ledger);
+  }
+  return found;
+}
+
+function onlyBatches(operand: string): Error {
+  const message = `--repair needs to know where images came from: name the job file or the ledger, not ${JSON.stringify(operand)}`;
+  return badArgument('--repair', message);
+}
 
 /** `docker:dind` is an image of the store, as everywhere. */
 function isPlace(operand: string): boolean {
