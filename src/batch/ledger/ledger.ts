@@ -21,8 +21,9 @@ export interface Ledger extends AsyncDisposable {
   /** The plan as it was opened; null for a new ledger. */
   plan(): Promise<LedgerPlan | null>;
   /**
-   * Up to `count` items that can be done now, by `rank`: those of these kinds that wait, whose time has come, and whose
-   * needs are all settled (done, or failed for good). They are this worker's for `leaseMs`.
+   * Up to `count` items that can be done now: of the first of these kinds first, in each by `rank`; those that wait, whose
+   * time has come, and whose needs are all settled (done, or failed for good). They are this worker's for `leaseMs`; once
+   * that is over they wait again.
    */
   claim(worker: string, kinds: readonly ItemKind[], count: number, leaseMs: number): Promise<Claim[]>;
   extend(token: Token, leaseMs: number): Promise<void>;
@@ -44,7 +45,7 @@ export interface Ledger extends AsyncDisposable {
   /** Facts about the run as a whole that are no items: what a destination was when it was finished. */
   note(key: string, value: Json): Promise<void>;
   notes(): Promise<ReadonlyMap<string, Json>>;
-  /** What has happened after the event of this number, oldest first, `most` at once. */
+  /** What has happened after the event of this number, oldest first, `most` at once (10,000 without it). */
   events(since: number, most?: number): Promise<LedgerEvent[]>;
   /** Every item with its state, by rank. */
   items(kind?: ItemKind): Promise<LedgerRow[]>;
@@ -159,6 +160,6 @@ export interface Summary {
   counts: Readonly<Record<ItemKind, Readonly<Record<ItemState, { items: number; bytes: number }>>>>;
   /** Bytes that were sent or written. */
   sent: number;
-  /** When the next waiting item may be claimed, of those whose needs are settled; null when there is none. */
+  /** When the next waiting item may be claimed, of those whose needs are settled: not before `nowMs`; null when there is none. */
   nextDueMs: number | null;
 }

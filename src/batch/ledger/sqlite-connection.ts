@@ -41,7 +41,7 @@ export function connect(sqlite: Sqlite, path: string, readonly: boolean): Connec
 function unavailable(why: 'missing' | 'failed', cause: unknown): Error {
   const problem =
     why === 'missing'
-      ? 'is not installed; "npm install better-sqlite3" brings it'
+      ? 'is not installed; "npm install better-sqlite3" brings it (with -g where layermill is installed so)'
       : 'does not load here; "npm rebuild better-sqlite3" builds its native part for this Node (needs a C++ compiler)';
   const message = `the ledger of a batch is kept with the npm package better-sqlite3, which ${problem}`;
   return engineError('LIBRARY_UNAVAILABLE', message, { library: 'SQLite', package: 'better-sqlite3', why }, cause);

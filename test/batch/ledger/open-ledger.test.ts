@@ -2,11 +2,11 @@ import Database from 'better-sqlite3';
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -219,9 +219,9 @@ describe('what is no ledger', () => {
     const db = new Database(path);
     db.exec(sql);
     db.close();
-    copyFileSync(path, dir.path('before'));
+    const before = readFileSync(path);
     expect(await both()).toEqual(['LEDGER_INVALID', 'LEDGER_INVALID', false]);
-    expect(() => execFileSync('cmp', [path, dir.path('before')])).not.toThrow();
+    expect(readFileSync(path).equals(before)).toBe(true);
   });
 
   it('is one of a later layermill', async () => {
