@@ -28,14 +28,19 @@ export async function readBatch(
   const { jobs } = session.settings;
   const limits = { ...job.batch.limits, ...defined(limitsOf(options)), ...(jobs === 'auto' ? {} : { jobs }) };
   const batch: Batch = { ...job.batch, limits };
-  const { hosts, tlsVerify } = job.registries ?? { hosts: undefined, tlsVerify: undefined };
-  const side = (which: 'src' | 'dest'): RegistryOptions => {
-    const typed = registryOptions(options, which, session);
-    return { ...typed, hosts, tlsVerify: typed.tlsVerify ?? tlsVerify };
-  };
+  const side = (which: 'src' | 'dest'): RegistryOptions =>
+    withAccess(registryOptions(options, which, session), job.registries ?? {});
   const { pool } = await session.pipeline('now');
   const parts = { from: side('src'), to: side('dest'), cache: openCache(session, pool, options) };
   return { job: { ...job, batch }, file, warnings, parts };
+}
+
+/** How a job file says that its registries are spoken to. */
+export type JobAccess = Pick<RegistryOptions, 'hosts' | 'tlsVerify'>;
+
+/** What was typed comes first. */
+export function withAccess(typed: RegistryOptions, { hosts, tlsVerify }: JobAccess): RegistryOptions {
+  return { ...typed, hosts, tlsVerify: typed.tlsVerify ?? tlsVerify };
 }
 
 async function readJob(

@@ -12,6 +12,7 @@ import type { JobWithAccess } from '../batch/job-file/read-job-file.ts';
 import { counted } from '../reporting/counted.ts';
 import { registriesFor } from '../formats/distribution/registries-of.ts';
 import type { RegistryOptions } from '../formats/distribution/registry.ts';
+import { type JobAccess, withAccess } from './batch-input.ts';
 import { runBatchOf } from './batch-run.ts';
 import { combineExitCodes, EXIT, type ExitCode } from './exit-codes.ts';
 import { registryOptions, type TypedRegistryOptions } from './registry-options.ts';
@@ -35,8 +36,8 @@ export async function verifyBatch(
   typed: TypedRegistryOptions,
 ): Promise<ExitCode> {
   const { batch, rows } = await readLedger(ledger);
-  const registries = await accessOf(operand, ledger);
-  const to = { ...registries, ...registryOptions(typed, 'dest', session) };
+  const access = await accessOf(operand, ledger);
+  const to = withAccess(registryOptions(typed, 'dest', session), access);
   const expected = expectedImages(rows);
   const missing = rows.filter(({ item, state }) => item.kind === 'image' && state !== 'done').length;
   if (missing > 0) session.progress.line(`${counted(missing, 'image')} of ${operand} did not arrive yet: run it again`);
@@ -46,7 +47,7 @@ export async function verifyBatch(
   const codes = missing > 0 ? [EXIT.mismatch] : [];
   if (!repair || first.bad.length === 0) return combineExitCodes([first.code, ...codes]);
   await reopen(session, ledger, first.bad, rows);
-  const from = { ...registries, ...registryOptions(typed, 'src', session) };
+  const from = withAccess(registryOptions(typed, 'src', session), access);
   const again = { job: { batch }, file: null, parts: { from, to, cache: null } };
   const ran = await runBatchOf(session, again, { ledger, trustLedger: true });
   const bad = new Set(first.bad.map(({ key }) => key));
@@ -62,7 +63,7 @@ async function readLedger(path: string): Promise<{ batch: Batch; rows: LedgerRow
 }
 
 /** How a job file speaks to registries; a ledger says nothing of that. */
-async function accessOf(operand: string, ledger: string): Promise<Pick<RegistryOptions, 'hosts' | 'tlsVerify'>> {
+async function accessOf(operand: string, ledger: string): Promise<JobAccess> {
   if (operand === ledger) return {};
   const { readJobFile } = await import('../batch/job-file/read-job-file.ts');
   const { registries }: JobWithAccess = await readJobFile(operand, process.env);
@@ -77,11 +78,11 @@ async function lookAt(
   const { formats } = await session.pipeline('now');
   const given = { ...formats, signal: session.signal };
   const registries = registriesFor(given, 'sink', to);
-  const { context, finish } = trackVerify(session, operand, { ...given, registries });
+  const tracked = trackVerify(session, operand, { ...given, registries }, images.length);
   try {
-    return await tellVerified(session, level, verifyExpected(images, level, context));
+    return await tellVerified(session, level, verifyExpected(images, level, tracked.context), tracked);
   } finally {
-    finish();
+    tracked.finish();
     await registries.close();
   }
 }
