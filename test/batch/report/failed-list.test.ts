@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { listLine, parseList } from '../../../src/batch/job-file/list.ts';
 import { batchReport } from '../../../src/batch/report/batch-report.ts';
 import { failedLines } from '../../../src/batch/report/failed-list.ts';
 import { MadeLedger, failure } from '../../support/batch-lab.ts';
@@ -67,5 +68,14 @@ describe('the list of what has failed', () => {
       destination: 'oci:/{name}',
     });
     expect(linesOf(made)).toEqual(['docker-archive:/in/gone.tar -> oci:/{name}']);
+  });
+
+  it('is a list that is read again, whatever the names', () => {
+    const odd = 'docker-archive:/in/a b\u202e"#.tar';
+    const made = new MadeLedger();
+    const source = sourceAt(made, odd);
+    made.image('gone', { ...lost, source, place: null, names: [], destination: 'oci:/o p' });
+    const text = failedLines(batchReport(made.reading())).map(({ source, target }) => listLine(source, target));
+    expect(parseList(text.join('\n'), 'failed.txt')).toEqual([{ source: odd, target: 'oci:/o p', line: 1 }]);
   });
 });
