@@ -29,6 +29,13 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     ),
     own: ['--format'],
   },
+  plan: {
+    ...light(
+      'say what a batch would do and need, before anything starts',
+      async () => (await import('./commands/plan.ts')).verb,
+    ),
+    own: ['--format'],
+  },
   run: {
     ...light(
       'bring the images of a batch where they go, and go on when broken off',

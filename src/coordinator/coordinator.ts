@@ -33,7 +33,7 @@ export interface CoordinatorOptions {
   defaults?: JobDefaults;
 }
 
-export interface DeskOptions {
+interface DeskOptions {
   /** What packing has taught; shared by the desks of a run. */
   packed: PackedLayers;
   signal: AbortSignal;

@@ -12,7 +12,7 @@ import { jobFileInvalid } from './problems.ts';
 import { type Job, type JobWithAccess, limitsOf, parseJobFile } from './read-job-file.ts';
 import { parseYaml, type YamlDocument } from './yaml-document.ts';
 
-export type JobKind = 'job' | 'regsync' | 'skopeo' | 'image-syncer' | 'list';
+type JobKind = 'job' | 'regsync' | 'skopeo' | 'image-syncer' | 'list';
 
 interface Imported<Said extends Job> {
   kind: JobKind;

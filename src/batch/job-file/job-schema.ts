@@ -58,12 +58,12 @@ const bytes = v.union(
   'a number of bytes such as "64GiB", at least 1 MB',
 );
 
-export const TLS_WORDS = ['enabled', 'insecure', 'disabled'] as const;
+const TLS_WORDS = ['enabled', 'insecure', 'disabled'] as const;
 const tls = oneOf(TLS_WORDS);
 
 export const TYPES = ['image', 'repository', 'registry', 'archive', 'directory', 'pattern', 'docker-root'] as const;
 
-export const FORMATS: readonly ('keep' | PackingName)[] = ['keep', ...PACKING_NAMES];
+const FORMATS: readonly ('keep' | PackingName)[] = ['keep', ...PACKING_NAMES];
 const compression = struct({
   format: v.optional(oneOf(FORMATS)),
   level: v.optional(whole(0, 22)),

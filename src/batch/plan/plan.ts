@@ -36,7 +36,7 @@ export interface Problem {
   details: Json;
 }
 
-export type PlannedKind = 'image' | 'index' | 'artifact';
+type PlannedKind = 'image' | 'index' | 'artifact';
 
 export interface PlannedImage {
   /** The same for the same thing in every plan: a digest of source, place in it and destination. */
