@@ -1,4 +1,5 @@
 import type { EngineError } from '../errors/engine-error.ts';
+import { hasCode } from '../errors/kinds.ts';
 import { printable } from '../reporting/printable.ts';
 import { hintFor } from '../reporting/hints.ts';
 
@@ -23,7 +24,10 @@ export function failureLine(error: EngineError, at: FailedAt): FailureLine {
 /** A failure for people: what happened, and how to go on. The stack is for those who debug layermill. */
 export function failureText(error: EngineError, at: FailedAt, withStack: boolean): string {
   const where = [at.source, at.ref].filter((part) => part !== null && part !== '').map((part) => printable(part!));
-  const lines = [`layermill: ${where.length > 0 ? `${where.join(' ')}: ` : ''}${printable(error.message)}`];
+  const problems = problemsIn(error);
+  const message = problems.length > 1 ? 'more than one thing is wrong:' : printable(error.message);
+  const lines = [`layermill: ${where.length > 0 ? `${where.join(' ')}: ` : ''}${message}`];
+  if (problems.length > 1) lines.push(...problems.map((text) => `  ${printable(text)}`));
   const hint = hintFor(error.code);
   if (hint !== undefined) lines.push(`  ${hint}`);
   if (withStack)
@@ -33,6 +37,14 @@ export function failureText(error: EngineError, at: FailedAt, withStack: boolean
         .map((line) => `  ${printable(line)}`),
     );
   return lines.join('\n');
+}
+
+/** A file may have many, and each is mended by itself. */
+function problemsIn(error: EngineError): string[] {
+  if (!hasCode(error, 'JOB_FILE_INVALID')) return [];
+  const { file, problems = [], more } = error.details;
+  const texts = problems.map(({ line, message }) => `${file}${line === undefined ? '' : `:${line}`}: ${message}`);
+  return more === undefined ? texts : [...texts, `and ${more} more`];
 }
 
 function stackOf(error: Error): string {

@@ -38,6 +38,8 @@ export interface ErrorDetails {
     key: string;
     line?: number;
     problems?: { key: string; line?: number; message: string }[];
+    /** How many are not told. */
+    more?: number;
   };
   LEDGER_INVALID: { path: string };
   LEDGER_FORMAT_NEWER: { path: string; format: number };

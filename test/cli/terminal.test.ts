@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { jobFileInvalid, type Problem } from '../../src/batch/job-file/problems.ts';
 import { failureText } from '../../src/cli/failure.ts';
 import { ago, shortId, table } from '../../src/cli/terminal.ts';
 import { engineError } from '../../src/errors/kinds.ts';
@@ -64,6 +65,23 @@ describe('failures', () => {
   it('of ours ask for a report', () => {
     const text = failureText(engineError('INTERNAL', 'x', {}), { source: null, ref: null }, false);
     expect(text).toMatch(/report/);
+  });
+
+  it('of a file with several problems have a line for each', () => {
+    const problem = (line: number | null, message: string): Problem => ({ path: ['sync', 0], line, message });
+    const one = jobFileInvalid('job.yml', [problem(3, 'no \u001b')]);
+    expect(failureText(one, { source: null, ref: null }, false)).toBe('layermill: "job.yml": line 3: no \\u{1b}');
+    const two = jobFileInvalid('a\nb.yml', [problem(3, 'no'), problem(null, 'never')]);
+    expect(failureText(two, { source: null, ref: null }, false).split('\n')).toEqual([
+      'layermill: more than one thing is wrong:',
+      '  a\\u{a}b.yml:3: no',
+      '  a\\u{a}b.yml: never',
+    ]);
+    const many = jobFileInvalid(
+      'job.yml',
+      Array.from({ length: 25 }, (_, line) => problem(line, 'no')),
+    );
+    expect(failureText(many, { source: null, ref: null }, false)).toMatch(/job\.yml:19: no\n {2}and 5 more$/);
   });
 
   it('never pass control characters on', () => {

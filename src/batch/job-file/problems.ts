@@ -31,6 +31,12 @@ export function jobFileInvalid(file: string, problems: readonly Problem[]): Engi
   const rest = problems.length - told.length;
   const message = `${quoted(file)}: ${[...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')}`;
   const { key = '', line } = told[0] ?? {};
-  const details = { file, key, ...(line === undefined ? {} : { line }), problems: told };
+  const details = {
+    file,
+    key,
+    ...(line === undefined ? {} : { line }),
+    problems: told,
+    ...(rest > 0 ? { more: rest } : {}),
+  };
   return engineError('JOB_FILE_INVALID', message, details);
 }
