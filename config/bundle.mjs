@@ -29,6 +29,7 @@ const leanUndici = {
         import api from 'undici/lib/api/index.js';
         Object.assign(Dispatcher.prototype, api);
         export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+        export { default as Pool } from 'undici/lib/dispatcher/pool.js';
         export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';`,
     }));
   },

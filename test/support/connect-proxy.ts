@@ -8,16 +8,23 @@ export interface ConnectProxy extends AsyncDisposable {
   asked: { to: string; authorization: string | undefined }[];
   /** Requests that wanted no tunnel. */
   plain: string[];
+  /** What it answers from now on, in place of opening tunnels. */
+  refusal: number | null;
 }
 
 export async function openConnectProxy(port: number): Promise<ConnectProxy> {
   const [asked, plain, sockets]: [ConnectProxy['asked'], string[], Set<Socket>] = [[], [], new Set()];
   const server = createServer((request, response) => {
     plain.push(request.url ?? '');
-    response.writeHead(405).end();
+    response.writeHead(proxy.refusal ?? 405).end();
   });
   server.on('connect', (request, client: Socket, head: Buffer) => {
+    client.on('error', () => client.destroy());
     asked.push({ to: request.url ?? '', authorization: request.headers['proxy-authorization'] });
+    if (proxy.refusal !== null) {
+      client.end(`HTTP/1.1 ${proxy.refusal} No\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
     const target = connect(port, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
       target.write(head);
@@ -25,18 +32,21 @@ export async function openConnectProxy(port: number): Promise<ConnectProxy> {
     });
     for (const socket of [client, target]) {
       sockets.add(socket);
-      socket.on('error', () => socket.destroy());
     }
+    target.on('error', () => client.destroy());
+    client.on('close', () => target.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
+  const proxy: ConnectProxy = {
     origin: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     plain,
+    refusal: null,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return proxy;
 }

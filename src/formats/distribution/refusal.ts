@@ -21,6 +21,10 @@ export async function refusalOf(answer: Answer, what: string, now: number): Prom
   if (status === 408 || (status >= 500 && status !== 501 && status !== 505)) {
     return new MayPass(engineError('REGISTRY_UNAVAILABLE', `${said}; try again later`, { host, status }), { waitMs });
   }
+  if (status === 407) {
+    const message = `the proxy for ${host} wants a user and a password (407); give them in HTTP_PROXY`;
+    return engineError('REGISTRY_UNREACHABLE', message, { host, reason: '407' });
+  }
   if (status === 401 || status === 403) {
     return engineError('REGISTRY_UNAUTHORIZED', `${said}; log in to ${host}, or ask for the right to do this`, {
       host,

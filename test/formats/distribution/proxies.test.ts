@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { proxyFor } from '../../../src/formats/distribution/proxies.ts';
 import { OCI_MANIFEST } from '../../../src/image/media-types.ts';
-import { accessTo, openRegistryLab } from '../../support/registry-lab.ts';
+import { openConnectProxy } from '../../support/connect-proxy.ts';
+import { accessTo, openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
 
 describe('the proxy', () => {
   const env = { HTTPS_PROXY: 'http://secure:1', HTTP_PROXY: 'plain:2' };
@@ -34,7 +35,7 @@ describe('the proxy', () => {
   it('is asked for what is not near', async () => {
     const asked: string[] = [];
     const proxy = createServer((request, response) => {
-      asked.push(request.url ?? '');
+      asked.push(request.url ?? '', request.headers.host ?? '', request.headers['proxy-authorization'] ?? '');
       const to = new URL(new URL(request.url ?? '').pathname, lab.registry.origin);
       forward(to, { method: request.method ?? 'GET' }, (answer) => {
         response.writeHead(answer.statusCode ?? 500, answer.headers);
@@ -48,7 +49,47 @@ describe('the proxy', () => {
     const raw = Buffer.from('{"schemaVersion":2}');
     lab.registry.addManifest('team/app', 'v1', raw, OCI_MANIFEST);
     expect((await lab.repository.manifest('v1'))?.raw).toEqual(raw);
-    expect(asked).toEqual(['http://registry.invalid/v2/team/app/manifests/v1']);
+    const authorization = `Basic ${Buffer.from('user:secret').toString('base64')}`;
+    expect(asked).toEqual(['http://registry.invalid/v2/team/app/manifests/v1', 'registry.invalid', authorization]);
     proxy.close();
+  });
+});
+
+describe('a proxy that opens no tunnel', () => {
+  const reach = async (status: number, scheme: string): Promise<{ error: unknown; lab: RegistryLab }> => {
+    const access = accessTo({ origin: `${scheme}://registry.invalid` }, null);
+    await using proxy = await openConnectProxy(1);
+    proxy.refusal = status;
+    const env = { HTTPS_PROXY: `http://me:s3cret@${proxy.origin}`, HTTP_PROXY: `http://me:s3cret@${proxy.origin}` };
+    await using lab = await openRegistryLab({ client: { env, access, retryTimes: 2 } });
+    const error: unknown = await lab.repository.manifest('v1').catch((thrown: unknown) => thrown);
+    expect(String(error)).not.toContain('s3cret');
+    return { error, lab };
+  };
+
+  it('is told from a registry that cannot be reached', async () => {
+    const { error, lab } = await reach(403, 'https');
+    expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE', details: { reason: '403' } });
+    expect((error as Error).message).toMatch(
+      /the proxy 127\.0\.0\.1:\d+ answers 403 .* registry\.invalid:443; .*NO_PROXY/,
+    );
+    expect(lab.clock.waits).toEqual([]);
+  });
+
+  it('wants a password', async () => {
+    const { error } = await reach(407, 'https');
+    expect((error as Error).message).toContain('user and password in HTTPS_PROXY');
+  });
+
+  it('is asked again when that may help', async () => {
+    const { error, lab } = await reach(503, 'https');
+    expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE', details: { reason: '503' } });
+    expect(lab.clock.waits).toHaveLength(2);
+  });
+
+  it('may want a password for plain HTTP too', async () => {
+    const { error } = await reach(407, 'http');
+    expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE', details: { reason: '407' } });
+    expect((error as Error).message).toContain('give them in HTTP_PROXY');
   });
 });
