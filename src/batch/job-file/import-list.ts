@@ -10,10 +10,20 @@ import { fieldsOf, parseList } from './list.ts';
  * sequence dashes, and JSON brackets.
  */
 export function isList(text: string): boolean {
-  const lines = text.split(/\r?\n/).map(fieldsOf);
-  const fields = lines.flatMap((line) => line ?? ['{']);
-  const isName = (field: string): boolean => !/^[[{\]}-]|:$/.test(field) || field === '-';
-  return fields.length > 0 && fields.every(isName) && lines.every((line) => line!.length <= 2 && line![0] !== '-');
+  let fields = 0;
+  for (const line of text.split(/\r?\n/)) {
+    // Beyond that it is no name of anything, and not worth a look.
+    const found = line.length > LONGEST_LINE ? null : fieldsOf(line);
+    if (found === null || found.length > 2 || found[0] === '-' || !found.every(isName)) return false;
+    fields += found.length;
+  }
+  return fields > 0;
+}
+
+const LONGEST_LINE = 20_000;
+
+function isName(field: string): boolean {
+  return field === '-' || !/^[[{\]}-]|:$/.test(field);
 }
 
 /** Takes over a list of references and of what `run` wrote itself; `target` is for lines that name none. */

@@ -33,6 +33,15 @@ export class ImportNotes {
 
   /** Adds an entry in our words; one that cannot be what was meant is left out, and that is said. */
   add(path: Path, entry: JobEntry): void {
+    const { tags = {}, repos = {} } = entry;
+    const other = [tags, repos].flatMap(({ allow = [], deny = [] }) => [...allow, ...deny]).find(isOfGo);
+    if (other !== undefined) {
+      this.leaveOut(
+        path,
+        `${quoted(other)} means something else here, where regular expressions are those of JavaScript`,
+      );
+      return;
+    }
     const read = readEntry(entry, {}, (_inner, message) => this.leaveOut(path, message));
     if (read !== null) this.entries.push(read);
   }
@@ -66,6 +75,11 @@ export class ImportNotes {
     // A list has lines and no keys.
     return `${line === null ? '' : `line ${line}: `}${key === '' || key.startsWith('[') ? '' : `${key}: `}`;
   }
+}
+
+/** What Go's regular expressions have, and JavaScript's take for something else. */
+function isOfGo(pattern: string): boolean {
+  return /\\[AzCQEpP]|\[\[:|\(\?(?:P<|[imsU])/.test(pattern);
 }
 
 /** A mapping of another tool's file, read key by key; all values are texts, as they are written. */

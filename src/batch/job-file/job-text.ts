@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { fromSystemError } from '../../errors/system-error.ts';
 import { jobFileInvalid } from './problems.ts';
 
-/** Enough for some hundred thousand images; a disk or an archive given by mistake is refused. */
-const MAX_BYTES = 64 * 1024 * 1024;
+/** Enough for a hundred thousand images; a disk or an archive given by mistake is refused. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -21,7 +21,7 @@ async function readSmall(file: string): Promise<Buffer> {
   try {
     const found = await stat(file);
     if (!found.isFile()) throw unusable(file, 'it is no regular file');
-    if (found.size > MAX_BYTES) throw unusable(file, 'it is larger than 64 MiB; it is no job file');
+    if (found.size > MAX_BYTES) throw unusable(file, 'it is larger than 16 MiB; it is no job file');
     return await readFile(file);
   } catch (error) {
     throw fromSystemError(error) ?? error;

@@ -63,7 +63,7 @@ function unfold(document: Document, file: string): unknown {
     throw jobFileInvalid(file, [{ path: [], line: null, message: lowerFirst(message) }]);
   }
   if (countValues(value, new Map()) <= MOST_VALUES) return value;
-  const message = `its aliases (*name) unfold to more than ${MOST_VALUES} values, or to themselves`;
+  const message = `with its aliases (*name) filled in it has more than ${MOST_VALUES} values, or one that holds itself`;
   throw jobFileInvalid(file, [{ path: [], line: null, message }]);
 }
 

@@ -167,6 +167,17 @@ describe('regsync.yml', () => {
     ]);
   });
 
+  it.each(['\\\\Av1', 'v1\\\\z', '[[:digit:]]+', '(?i)v1', '(?P<x>1)'])(
+    'patterns that are others here: %s',
+    (pattern) => {
+      const good = '  - { source: a, target: b.example/a, type: image }\n';
+      const entry = `  - { source: a, target: b.example/a, type: repository, tags: { deny: ["${pattern}"] } }\n`;
+      const { batch, warnings } = read(`sync:\n${good}${entry}`);
+      expect(batch.entries).toHaveLength(1);
+      expect(warnings).toEqual([expect.stringMatching(/^line 3: sync\[1\]: left out: .* means something else here/)]);
+    },
+  );
+
   it('may merge what it has said before', () => {
     const merged = read(
       'x-a: &a { platform: linux/arm64 }\nsync:\n  - { <<: *a, source: a, target: b.example/a, type: image }\n',
