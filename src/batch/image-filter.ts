@@ -51,6 +51,12 @@ export function tagTest(filter: ImageFilter): (tag: string) => boolean {
   return (tag) => byName(tag) && (ranges === undefined || inOneOf(ranges, tag));
 }
 
+/** Refuses a filter that is none. Throws INVALID_ARGUMENT. */
+export function checkFilter(filter: ImageFilter): void {
+  tagTest(filter);
+  if (filter.createdSince !== undefined) sinceMs(filter.createdSince, new Date());
+}
+
 function inOneOf(ranges: readonly string[], tag: string): boolean {
   const version = versionOf(tag);
   return version !== null && ranges.some((range) => semver.satisfies(version, range));

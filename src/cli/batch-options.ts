@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Batch, BatchEntry, BatchSource } from '../batch/batch.ts';
+import { checkBatch } from '../batch/check-batch.ts';
 import { EQUALITIES } from '../coordinator/copy/equality.ts';
 import { engineError } from '../errors/kinds.ts';
 import { PACKING_NAMES } from '../compression/codecs.ts';
@@ -67,10 +68,12 @@ export function batchOfOperands(
     throw engineError('INVALID_ARGUMENT', message, { argument: '-' });
   }
   const terms = termsOf(options, settings);
-  return {
+  const batch: Batch = {
     entries: sources.map((location) => ({ source: sourceOf(location), target, ...terms })),
     limits: limitsOf(options),
   };
+  checkBatch(batch);
+  return batch;
 }
 
 /** A star or a question mark makes it a pattern, unless there is a registry in it. */

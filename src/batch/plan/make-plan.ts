@@ -3,6 +3,7 @@ import { isPassing } from '../../errors/passing.ts';
 import { asEngineError } from '../../errors/wire.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { Batch, BatchEntry } from '../batch.ts';
+import { checkBatch } from '../check-batch.ts';
 import { needsTimes } from '../image-filter.ts';
 import type { Destinations } from '../run/destinations.ts';
 import type { ReadSource, SourceShelf } from '../run/source-shelf.ts';
@@ -51,6 +52,7 @@ export function batchId(batch: Batch): string {
  * with a problem, so that the rest goes on. Throws INVALID_ARGUMENT, … for what is wrong with the batch itself, CANCELLED.
  */
 export async function makePlan(batch: Batch, options: PlanOptions): Promise<Plan> {
+  checkBatch(batch);
   const found = await findSources(batch, options);
   const kept = keptParts(batch, found, options.previous);
   const parts = await new Reading(batch, options, found, kept).all();

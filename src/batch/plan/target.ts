@@ -139,6 +139,7 @@ function fillRegistry(rest: string, values: Values, target: string): string {
 
 function fill(template: string, values: Values, target: string): string {
   return template.replaceAll(VARIABLE, (_, word: keyof Values) => {
+    checkVariable(word, target);
     const value = values[word];
     if (value !== null) return value;
     const instead = word === 'digest' ? '{n}' : '{digest} or {n}';
