@@ -9,6 +9,7 @@ import type { Registries, Repository } from '../../src/formats/distribution/regi
 import { type Digest, sha256Digest } from '../../src/identity/digest.ts';
 import { OCI_MANIFEST } from '../../src/image/media-types.ts';
 import { createThreadPool } from '../../src/pool/thread-pool.ts';
+import { openSystem } from '../../src/system/select.ts';
 import type { TaskPool } from '../../src/tasks/task-pool.ts';
 import { codeOf } from '../support/code-of.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
@@ -51,7 +52,7 @@ describe.skipIf(absent.length > 0).each([false, true])("Docker's registry, with 
     credentials = secure ? CREDENTIALS : null,
   ): Promise<Repository> => {
     const access = accessTo({ origin: server.origin, ...trust }, credentials);
-    const registries = openRegistries({ access, pool, env: {}, retryTimes: 1 });
+    const registries = openRegistries({ access, pool, sha256: openSystem().sha256, env: {}, retryTimes: 1 });
     opened.push(registries);
     return registries.repository(server.host, name);
   };

@@ -34,7 +34,7 @@ export interface Repository {
   deleteManifest(digest: Digest, signal?: AbortSignal): Promise<void>;
   /** Bytes of a blob that is there; null when it is not. */
   blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null>;
-  /** Writes a blob into the new file `to`, going on where a broken connection ended; a thread then checks size and digest. */
+  /** Writes a blob into the new file `to`, going on where a broken connection ended; size and digest are checked. */
   download(blob: { digest: Digest; size: number }, to: string, options?: TransferOptions): Promise<void>;
   /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
   upload(blob: BlobRef & { digest: Digest; size: number }, options?: TransferOptions): Promise<void>;
