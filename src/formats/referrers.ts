@@ -1,7 +1,7 @@
 import type { Digest } from '../identity/digest.ts';
 import type { SourceItem } from '../image/image-source.ts';
 import type { Descriptor } from '../image/manifest.ts';
-import { isManifestType } from '../image/media-types.ts';
+import { isIndexType, isManifestType } from '../image/media-types.ts';
 import { quoted } from '../image/strict-json.ts';
 import { subjectOf } from '../image/subject-tag.ts';
 import { brokenImage } from './broken.ts';
@@ -86,7 +86,7 @@ async function readReferrer(
   { content, warnings, context }: ReferrerSearch,
 ): Promise<SourceItem | null> {
   const ref = `${tag ?? descriptor.digest} of ${subject.ref}`;
-  if (!isManifestType(descriptor.mediaType)) {
+  if (!isManifestType(descriptor.mediaType) && !isIndexType(descriptor.mediaType)) {
     warnings.push(`${quoted(ref)}: skipped, it is no manifest (${quoted(descriptor.mediaType)})`);
     return null;
   }

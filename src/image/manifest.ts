@@ -61,6 +61,7 @@ const MANIFEST = struct('the manifest', {
 });
 
 const ARTIFACT = struct('the manifest', {
+  artifactType: OPTIONAL_STRING,
   subject: v.nullish(DESCRIPTOR),
   annotations: v.nullish(mapOf(v.string())),
 });
@@ -115,6 +116,31 @@ export function decodeIndex(
   const fields = decode(INDEX, document, what);
   if (mediaType !== null) checkMediaType(fields.mediaType, mediaType, what);
   return (fields.manifests ?? []).map(descriptor);
+}
+
+/** An index of any kind, with what it says of itself. */
+export interface ArtifactIndex extends Pick<ArtifactManifest, 'subject' | 'annotations' | 'artifactType'> {
+  members: Descriptor[];
+}
+
+/** As `decodeIndex`, for an index that may refer to a manifest (OCI image spec 1.1, image-index.md). */
+export function decodeArtifactIndex(
+  raw: Uint8Array,
+  mediaType: string,
+  limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
+): ArtifactIndex {
+  const members = decodeIndex(raw, mediaType, limits);
+  const { subject, annotations, artifactType } = decode(
+    ARTIFACT,
+    parseStrictJson(raw, 'the index', limits),
+    'the index',
+  );
+  return {
+    members,
+    subject: subject ? parseDigest(subject.digest) : null,
+    annotations: annotations ?? new Map(),
+    artifactType: artifactType ?? null,
+  };
 }
 
 /** One document must not be a manifest to one tool and an index to another. */

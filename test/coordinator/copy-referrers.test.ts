@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SourceArtifact } from '../../src/image/image-source.ts';
-import { attachedTo, SBOM_TYPE, signatureOf } from '../support/artifact-fixture.ts';
+import { attachedTo, listedAbout, SBOM_TYPE, signatureOf } from '../support/artifact-fixture.ts';
 import { type CopyLab, copied, openCopyLab } from '../support/copy-lab.ts';
 import { readAll } from '../support/format-context.ts';
 import {
@@ -61,6 +61,28 @@ describe('what refers to an image', () => {
     expect([...registry.tags.keys()].filter((tag) => /sha256-[0-9a-f]+$/.test(tag))).toHaveLength(
       options.referrers === false ? 2 : 0,
     );
+  });
+
+  it('may be an index, whose members go before it', async () => {
+    await using registry = await ScriptedRegistry.open({ referrers: false });
+    const made = new FixtureLayout();
+    const image = made.image(fixtureImage([layer], { names: ['one:1'] }));
+    const list = listedAbout(made, image, ['one', 'other']);
+    made.list([list, named(image, 'one:1')]);
+    writeDirectory(join(lab.dir, 'in'), made.files);
+    const at = `docker://${registry.host}/one:1`;
+    copied(await lab.copy([layout('in')], at, { referrers: true }));
+    const put = registry.requests('PUT', /manifests/).map(({ url }) => url.split('/').at(-1));
+    const { manifests } = JSON.parse(registry.manifests.get(`one@${list.digest}`)!.raw.toString()) as {
+      manifests: FixtureDescriptor[];
+    };
+    expect(put).toEqual(expect.arrayContaining(manifests.map(({ digest }) => digest)));
+    for (const { digest } of manifests) expect(put.indexOf(digest)).toBeLessThan(put.indexOf(list.digest));
+    copied(await lab.copy([at], layout('back'), { referrers: true }));
+    expect(digests(await artifactsIn(layout('back')))).toEqual([list.digest]);
+    for (const { digest } of manifests)
+      expect(existsSync(join(lab.dir, 'back/blobs', digest.replace(':', '/')))).toBe(true);
+    expect(lab.warnings).toEqual([]);
   });
 
   it('joins what is in the index of a registry without lists, once', async () => {

@@ -3,13 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isPending } from '../../src/image/pending-blob.ts';
 import { registriesFor } from '../../src/formats/distribution/registries-of.ts';
 import type { SourceArtifact, SourceItem } from '../../src/image/image-source.ts';
-import { attachedTo, SBOM_TYPE, signatureOf } from '../support/artifact-fixture.ts';
+import { attachedTo, listedAbout, SBOM_TYPE, signatureOf } from '../support/artifact-fixture.ts';
 import { type FormatLab, openFormatLab, readAll } from '../support/format-context.ts';
 import {
   type FixtureDescriptor,
   fixtureImage,
   fixtureLayer,
   FixtureLayout,
+  json,
+  MEDIA,
   named,
   writeDirectory,
 } from '../support/image-fixture.ts';
@@ -73,12 +75,12 @@ describe('a registry', () => {
     await using registry = await ScriptedRegistry.open({ referrers: false });
     const sbom = attachedTo(made, made.image(fixtureImage([])), 'of another');
     const nested = made.index([sbom]);
-    fill(registry, [sbom]);
+    fill(registry, [sbom, nested]);
     const list = bytesOf(made.index([sbom, nested]));
     registry.addManifest('app', image.digest.replace(':', '-'), list, 'application/vnd.oci.image.index.v1+json');
     const { kinds, warnings } = await read(`docker://${registry.host}/app:v1`);
     expect(kinds).toHaveLength(1);
-    expect(warnings).toEqual([expect.stringContaining('something else'), expect.stringContaining('no manifest')]);
+    expect(warnings).toEqual([expect.stringContaining('something else'), expect.stringContaining('something else')]);
   });
 
   it('may refuse to say what it has: the image is given all the same', async () => {
@@ -103,6 +105,32 @@ describe('a layout', () => {
     const all = await read(`oci:${path}`);
     expect(all.kinds).toHaveLength(5);
     expect(all.warnings).toEqual([]);
+  });
+
+  it('gives an index of several, with all that they name', async () => {
+    const list = listedAbout(made, image, ['one', 'other']);
+    made.list([list, named(image, 'one:1')]);
+    const { items } = await readLayout();
+    expect(items[1]).toMatchObject({ subject: image.digest, artifactType: SBOM_TYPE, mediaType: list.mediaType });
+    const { manifests } = JSON.parse(bytesOf(list).toString()) as { manifests: FixtureDescriptor[] };
+    const { blobs } = items[1] as SourceArtifact;
+    expect(blobs.filter(({ digest }) => manifests.some((member) => member.digest === digest))).toHaveLength(2);
+    // Both have the same empty config.
+    expect(blobs).toHaveLength(5);
+  });
+
+  it.each([
+    ['an index in it', 'MEDIA_TYPE_UNSUPPORTED', true],
+    ['a member that is not here', 'BLOB_MISSING', false],
+  ])('tells of an index with %s', async (_what, code, isNested) => {
+    const inner = isNested ? made.index([]) : attachedTo(made, image, 'gone', { subject: undefined });
+    if (!isNested) made.files.delete(`blobs/${inner.digest.replace(':', '/')}`);
+    const { mediaType, digest, size } = image;
+    const fields = { subject: { mediaType, digest, size }, manifests: [inner] };
+    const list = made.blob(json({ schemaVersion: 2, mediaType: MEDIA.index, ...fields }), MEDIA.index);
+    made.list([list, named(image, 'one:1')]);
+    const { items } = await readLayout();
+    expect(items).toMatchObject([{ kind: 'modern' }, { kind: 'broken', error: { code } }]);
   });
 
   it('tells of what refers to things that are not in it', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CopiedImage } from '../../src/coordinator/jobs/copy.ts';
 import type { RegistryOptions } from '../../src/formats/distribution/registry.ts';
 import type { ModernImage, SourceArtifact, SourceIndex } from '../../src/image/image-source.ts';
-import { attachedTo, signatureOf } from '../support/artifact-fixture.ts';
+import { attachedTo, listedAbout, signatureOf } from '../support/artifact-fixture.ts';
 import { copied, type CopyLab, openCopyLab } from '../support/copy-lab.ts';
 import { corpusImage, expectedRows, isImageRow, present, REFUSED } from '../support/corpus.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
@@ -170,6 +170,18 @@ describe.skipIf(absent.length > 0)("copies with Docker's registry", () => {
       all = [contents, about, notes, signatureOf(made, index), signatureOf(made, member)];
       made.list([...all, named(index, 'signed:1')]);
       writeDirectory(join(lab.dir, 'signed'), made.files);
+    });
+
+    it('bring one that is an index, after what it lists', async () => {
+      const made = new FixtureLayout();
+      const image = made.image(fixtureImage([layer]));
+      const list = listedAbout(made, image, ['one', 'other']);
+      made.list([list, named(image, 'listed:1')]);
+      writeDirectory(join(lab.dir, 'listed'), made.files);
+      copied(await lab.copy([layout('listed')], at('listed:1'), options));
+      expect(listedUnder('listed', image.digest)).toEqual([list.digest]);
+      copied(await lab.copy([at('listed:1')], layout('listed-back'), options));
+      expect(byDigest(await artifactsIn(layout('listed-back')))).toEqual([list.digest]);
     });
 
     it('bring them there and back, though the registry keeps no lists of them', async () => {

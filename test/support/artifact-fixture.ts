@@ -1,4 +1,4 @@
-import { type FixtureDescriptor, type FixtureLayout, named } from './image-fixture.ts';
+import { type FixtureDescriptor, type FixtureLayout, json, MEDIA, named } from './image-fixture.ts';
 
 export const SBOM_TYPE = 'application/spdx+json';
 const SIGNATURE_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -19,6 +19,14 @@ export function attachedTo(
     annotations: { about: text },
     ...fields,
   });
+}
+
+/** Lists of contents in several forms: an index with a `subject`, whose members have none. */
+export function listedAbout(layout: FixtureLayout, subject: FixtureDescriptor, texts: string[]): FixtureDescriptor {
+  const manifests = texts.map((text) => attachedTo(layout, subject, text, { subject: undefined }));
+  const { mediaType, digest, size } = subject;
+  const fields = { artifactType: SBOM_TYPE, subject: { mediaType, digest, size } };
+  return layout.blob(json({ schemaVersion: 2, mediaType: MEDIA.index, ...fields, manifests }), MEDIA.index);
 }
 
 /** A signature as cosign stores it: a manifest that only its tag ties to what it is about. */

@@ -1,6 +1,10 @@
 import type { Digest } from '../../identity/digest.ts';
 import type { SourceArtifact } from '../../image/image-source.ts';
+import { isIndexType } from '../../image/media-types.ts';
+import type { PendingBlob } from '../../image/pending-blob.ts';
 import { subjectOf } from '../../image/subject-tag.ts';
+import type { BlobRef } from '../../streams/blob-ref.ts';
+import { bringAttachments } from '../attachments.ts';
 import type { JobRun } from '../job-context.ts';
 import type { CopiedArtifact, CopyTerms } from '../jobs/copy.ts';
 import type { LayerCopier } from './layer-copier.ts';
@@ -33,13 +37,21 @@ export class ArtifactCopier {
     // In a dry run nobody knows yet what an index will be.
     if (dryRun === true) return true;
     if (about === null || !this.#arrived.has(about)) return this.#leaveBehind(artifact, about);
-    for (const blob of artifact.blobs) await this.#copier.copyBlob(blob);
+    await this.#bringParts(artifact);
     const { kind: _kind, ref, blobs: _blobs, ...manifest } = artifact;
     await sink.putArtifact({ ...manifest, order });
     const { digest, artifactType } = artifact;
     this.#arrived.add(digest);
     this.copied.push({ ref, digest, subject: about, artifactType });
     return true;
+  }
+
+  async #bringParts({ raw, mediaType, blobs }: SourceArtifact): Promise<void> {
+    const copy = (blob: BlobRef | PendingBlob): Promise<unknown> => this.#copier.copyBlob(blob);
+    const read = (blob: BlobRef | PendingBlob): Promise<Buffer> => this.#copier.readBlob(blob);
+    if (!isIndexType(mediaType)) for (const blob of blobs) await copy(blob);
+    else
+      await bringAttachments(this.#terms.sink, { raw, mediaType, blobs, digestOf: (blob) => blob.digest!, copy, read });
   }
 
   #tellNoPlace(): boolean {

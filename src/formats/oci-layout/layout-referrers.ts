@@ -1,6 +1,6 @@
 import type { Digest } from '../../identity/digest.ts';
-import { decodeArtifact, type Descriptor } from '../../image/manifest.ts';
-import { isManifestType } from '../../image/media-types.ts';
+import { decodeArtifact, decodeArtifactIndex, type Descriptor } from '../../image/manifest.ts';
+import { isIndexType, isManifestType } from '../../image/media-types.ts';
 import { quoted } from '../../image/strict-json.ts';
 import { subjectOfTag } from '../../image/subject-tag.ts';
 import type { ImageContent } from '../content.ts';
@@ -61,10 +61,13 @@ async function subjectIn(
   descriptor: Descriptor,
   { documents }: FormatContext,
 ): Promise<Digest | null> {
-  if (!isManifestType(descriptor.mediaType)) return null;
+  const { mediaType } = descriptor;
+  if (!isManifestType(mediaType) && !isIndexType(mediaType)) return null;
   try {
     const raw = descriptor.data ?? (await content.document(descriptor, 'the manifest'));
-    return raw === null ? null : decodeArtifact(raw, descriptor.mediaType, documents).subject;
+    if (raw === null) return null;
+    const decode = isIndexType(mediaType) ? decodeArtifactIndex : decodeArtifact;
+    return decode(raw, mediaType, documents).subject;
   } catch {
     return null;
   }
