@@ -174,7 +174,7 @@ async function keptBlob(engine: Engine): Promise<boolean> {
 
 describe('every setting acts on what is opened with it', () => {
   it('has a test', () => {
-    const elsewhere = ['log.level', 'log.format', 'progress', 'cache.dir', 'cache.bytes'];
+    const elsewhere = ['log.level', 'log.format', 'progress', 'cache.dir', 'cache.bytes', 'registry.requestsPerSecond'];
     const here = SETTING_NAMES.filter((name) => !elsewhere.includes(name));
     const apart = ['root', 'threads', 'budgets.threadHeapBytes', 'limits.expansionRatio'];
     const packing = [
