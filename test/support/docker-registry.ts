@@ -16,6 +16,8 @@ export interface DockerRegistry extends AsyncDisposable {
   /** With port. */
   host: string;
   origin: string;
+  /** Where it keeps what it has. */
+  store: string;
   /** The certificate in PEM, where it speaks TLS. */
   ca: string | null;
 }
@@ -50,6 +52,7 @@ export async function startDockerRegistry(user?: { name: string; password: strin
   await untilItListens(port, child);
   return {
     host,
+    store: join(dir, 'store'),
     origin: `${user === undefined ? 'http' : 'https'}://${host}`,
     ca,
     [Symbol.asyncDispose]: async () => {
