@@ -77,6 +77,8 @@ async function commit(
 ): Promise<void> {
   const kept = await keptEntries(join(path, 'index.json'), entries);
   await syncFiles(layout.blobs.path, context.system);
+  // First, so that what a run leaves that dies here is a layout to the next one.
+  await writeFileAtomic(join(path, 'oci-layout'), LAYOUT_FILE, { mode: 0o644 });
   for (const [digest, blob] of layout.blobs.blobs()) {
     if (await holdsFile(join(path, blobPath(digest)), blob.size)) continue;
     await mkdir(join(path, dirname(blobPath(digest))), { recursive: true });
@@ -84,7 +86,6 @@ async function commit(
   }
   await mkdir(join(path, 'blobs/sha256'), { recursive: true });
   await syncDirectory(join(path, 'blobs/sha256'));
-  await writeFileAtomic(join(path, 'oci-layout'), LAYOUT_FILE, { mode: 0o644 });
   await writeFileAtomic(join(path, 'index.json'), indexJson([...kept, ...entries]), { mode: 0o644 });
 }
 

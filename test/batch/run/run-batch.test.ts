@@ -158,6 +158,16 @@ describe('a batch', () => {
     expect(filesOf(at('out'))).toEqual(before);
   });
 
+  it('goes on in a layout whose first commit was broken off', async () => {
+    const batch = batchOf(archives(), `oci:${at('out')}`);
+    await lab.run(batch);
+    const before = filesOf(at('out'));
+    // A process that died before index.json was written.
+    rmSync(at('out/index.json'));
+    await lab.run(batch);
+    expect(filesOf(at('out'))).toEqual(before);
+  });
+
   it('refuses two images for one name, and brings the first', async () => {
     const same = images.slice(0, 2).map((image) => ({ ...image, names: ['app:1'] }));
     const events = await lab.run(batchOf(archives(same), `oci:${at('out')}`));
