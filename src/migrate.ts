@@ -12,7 +12,8 @@ import type { Settings } from './config/settings.ts';
 import { openPipeline, type Pipeline } from './engine.ts';
 import { BlobHomes } from './formats/distribution/blob-homes.ts';
 import { registriesFor } from './formats/distribution/registries-of.ts';
-import type { Registries, RegistryOptions } from './formats/distribution/registry.ts';
+import type { RegistryOptions } from './formats/distribution/registry.ts';
+import { SpoolBudget } from './streams/spool-budget.ts';
 import type { System } from './system/system.ts';
 
 export interface MigrateOptions {
@@ -53,7 +54,7 @@ export interface BatchParts extends AsyncDisposable {
 }
 
 async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchParts & { ledger: Ledger }> {
-  const opened = await openTools(options);
+  const opened = await openTools(options, batch.limits.spoolBytes);
   try {
     const path = options.ledger ?? ledgerPath(null, batchId(batch), process.env);
     const ledger = await openLedger(path, { flock: (fd, mode) => opened.system.lock(fd, mode) });
@@ -69,7 +70,10 @@ async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchPa
 }
 
 /** Opens what a batch works with, as far as it is not given. */
-export async function openTools(options: Omit<MigrateOptions, 'ledger'>): Promise<BatchParts & { system: System }> {
+export async function openTools(
+  options: Omit<MigrateOptions, 'ledger'>,
+  spoolBytes?: number,
+): Promise<BatchParts & { system: System }> {
   const settings = options.settings ?? (await loadSettings());
   const pipeline = options.pipeline ?? (await openPipeline(settings));
   const from = registriesFor(pipeline.formats, 'source', options.from ?? {});
@@ -81,13 +85,15 @@ export async function openTools(options: Omit<MigrateOptions, 'ledger'>): Promis
     await to.close();
     if (options.pipeline === undefined) await pipeline.close();
   };
-  return { tools: toolsOf(pipeline, from, to, cache), system: pipeline.system, [Symbol.asyncDispose]: close };
-}
-
-function toolsOf(pipeline: Pipeline, from: Registries, to: Registries, cache: BlobCache | null): BatchTools {
-  const { coordinator, formats } = pipeline;
-  const homes = new BlobHomes();
-  return { coordinator, from: { ...formats, registries: from }, to: { ...formats, registries: to, homes }, cache };
+  const spool = spoolBytes === undefined ? pipeline.formats.spool : new SpoolBudget(spoolBytes);
+  const formats = { ...pipeline.formats, spool };
+  const tools: BatchTools = {
+    coordinator: pipeline.coordinator,
+    from: { ...formats, registries: from },
+    to: { ...formats, registries: to, homes: new BlobHomes() },
+    cache,
+  };
+  return { tools, system: pipeline.system, [Symbol.asyncDispose]: close };
 }
 
 function cacheOf({ cache }: Settings, { pool }: Pipeline): BlobCache | null {

@@ -25,7 +25,7 @@ export async function planBatch(
   options: Omit<MigrateOptions, 'ledger' | 'trustLedger'> = {},
 ): Promise<PlannedBatch> {
   const settings = options.settings ?? (await loadSettings());
-  await using opened = await openTools({ ...options, settings });
+  await using opened = await openTools({ ...options, settings }, batch.limits.spoolBytes);
   const { tools } = opened;
   const signal = options.signal ?? new AbortController().signal;
   const onWarning = options.onWarning ?? ((): void => undefined);
@@ -42,7 +42,11 @@ export async function planBatch(
       signal,
       onWarning,
     });
-    return { plan, totals: totalsOf(plan), estimate: await estimate(plan, tools.from, settings.budgets.spoolBytes) };
+    return {
+      plan,
+      totals: totalsOf(plan),
+      estimate: await estimate(plan, tools.from, batch.limits.spoolBytes ?? settings.budgets.spoolBytes),
+    };
   } finally {
     await destinations.closeAll();
     await shelf.close();

@@ -36,6 +36,8 @@ export interface CoordinatorOptions {
 interface DeskOptions {
   /** What packing has taught; shared by the desks of a run. */
   packed: PackedLayers;
+  /** Bytes of temporary files, where another bound holds than that of the coordinator. */
+  spool?: SpoolBudget | undefined;
   signal: AbortSignal;
   onWarning: (message: string) => void;
 }
@@ -96,9 +98,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
   return {
     submit,
-    desk: (terms, { packed, signal, onWarning }) => {
+    desk: (terms, { packed, spool: own, signal, onWarning }) => {
       const run = { signal, warn: onWarning, report: () => {}, expect: () => {} };
-      return closed ? Promise.reject(isClosed()) : CopyDesk.open(tools, terms, run, packed);
+      return closed ? Promise.reject(isClosed()) : CopyDesk.open({ ...tools, spool: own ?? spool }, terms, run, packed);
     },
     run: <Kind extends Job>(jobs: Jobs<Kind>, given: SubmitOptions = {}) =>
       runJobs<Kind, ResultOf<Kind>>(submit, jobs, given),

@@ -43,7 +43,8 @@ export class Destinations {
     const key = JSON.stringify([platforms, packing, format, preserveDigests, allow]);
     const known = desks.get(key);
     if (known !== undefined) return known;
-    const { tools, ...options } = this.#options;
+    const { tools, packed, signal, onWarning } = this.#options;
+    const options = { packed, signal, onWarning, spool: tools.to.spool };
     const opened = sink.then((open) => tools.coordinator.desk(termsOf(entry, open), options));
     desks.set(key, opened);
     opened.catch(() => desks.delete(key));
