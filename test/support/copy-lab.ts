@@ -7,9 +7,8 @@ import type { RegistryOptions } from '../../src/formats/distribution/registry.ts
 import { openSink, openSource, type SinkOptions } from '../../src/formats/transports.ts';
 import type { ImageSource } from '../../src/image/image-source.ts';
 import { SpoolBudget } from '../../src/streams/spool-budget.ts';
-import type { TaskPool } from '../../src/tasks/task-pool.ts';
+import { countingPool } from './counting-pool.ts';
 import { type FormatLab, openFormatLab } from './format-context.ts';
-import { inlinePool } from './test-store.ts';
 
 type CopyOptions = Partial<Omit<CopyJob, 'type' | 'sources' | 'sink'>> & SinkOptions & { referrers?: boolean };
 
@@ -26,16 +25,7 @@ export interface CopyLab extends AsyncDisposable {
 
 export function openCopyLab({ registry }: { registry?: RegistryOptions } = {}): CopyLab {
   const ran: string[] = [];
-  const inner = inlinePool();
-  const pool: TaskPool = {
-    threads: 2,
-    idle: 0,
-    run: (name, input, options) => {
-      ran.push(name);
-      return inner.run(name, input, options);
-    },
-    close: () => inner.close(),
-  };
+  const pool = countingPool(ran);
   const formats = openFormatLab({ pool });
   const warnings: string[] = [];
   const coordinator: Coordinator = createCoordinator({

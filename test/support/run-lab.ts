@@ -12,9 +12,8 @@ import { registriesFor } from '../../src/formats/distribution/registries-of.ts';
 import type { RegistryOptions } from '../../src/formats/distribution/registry.ts';
 import { SpoolBudget } from '../../src/streams/spool-budget.ts';
 import { openSystem } from '../../src/system/select.ts';
-import type { TaskPool } from '../../src/tasks/task-pool.ts';
+import { countingPool } from './counting-pool.ts';
 import { type FormatLab, openFormatLab } from './format-context.ts';
-import { inlinePool } from './test-store.ts';
 
 /** Runs batches without threads, and sees what tasks are run for them. */
 export interface RunLab extends AsyncDisposable {
@@ -35,16 +34,7 @@ export function openRunLab({
   cached = false,
 }: { registry?: RegistryOptions; cached?: boolean } = {}): RunLab {
   const ran: string[] = [];
-  const inner = inlinePool();
-  const pool: TaskPool = {
-    threads: 2,
-    idle: 0,
-    run: (name, input, options) => {
-      ran.push(name);
-      return inner.run(name, input, options);
-    },
-    close: () => inner.close(),
-  };
+  const pool = countingPool(ran);
   const formats = openFormatLab({ pool });
   const coordinator = createCoordinator({
     store: null,
