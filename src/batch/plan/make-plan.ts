@@ -87,22 +87,47 @@ function keptParts(batch: Batch, found: readonly Found[], previous: Plan | null)
   const kept = new Map<number, PlannedPart>();
   if (previous === null) return kept;
   const before = new Map(previous.sources.map((source, number) => [sameSource(previous.batch, source), number]));
-  const entryChanged = new Set(
-    found.filter((source) => !before.has(sameSource(batch, source))).map(({ entry }) => entry),
-  );
+  const anew = entriesThatChanged(batch, found, previous);
   const imagesOf = groupBy(previous.images, ({ source }) => source);
-  const blobsOf = groupBy(previous.blobs, ({ image }) => image);
+  const blobs = new Map(previous.blobs.map((blob) => [blob.key, blob]));
   for (const source of found) {
     const number = before.get(sameSource(batch, source));
-    if (number === undefined || source.fingerprint === null) continue;
-    // Which are the newest depends on all of them.
-    if (dependsOnOthers(batch.entries[source.entry]!) && entryChanged.has(source.entry)) continue;
+    if (number === undefined || source.fingerprint === null || anew.has(batch.entries[source.entry]!)) continue;
     const images = imagesOf.get(number) ?? [];
     if (images.some(({ problem }) => problem !== null)) continue;
     const moved = images.map((image) => ({ ...image, source: source.number }));
-    kept.set(source.number, { images: moved, blobs: moved.flatMap(({ key }) => blobsOf.get(key) ?? []) });
+    kept.set(source.number, { images: moved, blobs: moved.flatMap((image) => blobsOf(image, blobs)) });
   }
   return kept;
+}
+
+/** The layers of an image, to be read from there: who had them first may be gone. */
+function blobsOf({ key, blobs }: PlannedImage, known: ReadonlyMap<string, PlannedBlob>): PlannedBlob[] {
+  return blobs.map((blob, layer) => ({ ...known.get(blob)!, image: key, layer }));
+}
+
+/**
+ * Entries that have to be read as a whole, because one of their sources has changed, come or gone: which images are the newest
+ * depends on all of them. Numbers are counted through all entries that want them.
+ */
+function entriesThatChanged(batch: Batch, found: readonly Found[], previous: Plan): Set<BatchEntry> {
+  if (!batch.entries.some(dependsOnOthers)) return new Set();
+  const changed = new Set<string>();
+  const note = (of: Batch, sources: readonly PlannedSource[], others: ReadonlySet<string>): void => {
+    for (const source of sources)
+      if (!others.has(sameSource(of, source))) changed.add(canonicalJson(of.entries[source.entry]));
+  };
+  note(batch, found, new Set(previous.sources.map((source) => sameSource(previous.batch, source))));
+  note(previous.batch, previous.sources, new Set(found.map((source) => sameSource(batch, source))));
+  const isChanged = (entry: BatchEntry): boolean => changed.has(canonicalJson(entry));
+  const numbersChange = [...batch.entries, ...previous.batch.entries].some(
+    (entry) => isNumbered(entry) && isChanged(entry),
+  );
+  return new Set(
+    batch.entries.filter(
+      (entry) => dependsOnOthers(entry) && (isChanged(entry) || (isNumbered(entry) && numbersChange)),
+    ),
+  );
 }
 
 function sameSource(batch: Batch, { location, entry, fingerprint }: PlannedSource): string {
@@ -110,8 +135,12 @@ function sameSource(batch: Batch, { location, entry, fingerprint }: PlannedSourc
 }
 
 /** Whether what is wanted of a source, or how it is called, depends on the other sources of its entry. */
-function dependsOnOthers({ filter, target }: BatchEntry): boolean {
-  return (filter !== undefined && needsTimes(filter)) || target.includes('{n}');
+function dependsOnOthers(entry: BatchEntry): boolean {
+  return (entry.filter !== undefined && needsTimes(entry.filter)) || isNumbered(entry);
+}
+
+function isNumbered({ target }: BatchEntry): boolean {
+  return target.includes('{n}');
 }
 
 /** The reading of all sources that have to be read. */
@@ -140,7 +169,8 @@ class Reading {
       if (Array.isArray(read)) outlines.set(source.number, read);
     });
     const wanted = this.#wantedTogether(together, outlines);
-    const alone = this.#found.filter((source) => !together.includes(source));
+    const inTurn = new Set(together);
+    const alone = this.#found.filter((source) => !inTurn.has(source));
     const parts = new Map<number, PlannedPart>(this.#kept);
     const plan = async (source: Found): Promise<void> => {
       if (!parts.has(source.number)) parts.set(source.number, await this.#plan(source, wanted.get(source.number)));

@@ -75,11 +75,14 @@ interface OpenPlan {
   onWarning: (message: string) => void;
 }
 
-/** The plan that the ledger has where it is trusted; else one that has been brought up to date. */
+/**
+ * The plan that the ledger has where it is trusted, and knows what is in each source; else one that has been brought up to
+ * date.
+ */
 async function openPlan(batch: Batch, { ledger, trust, ...options }: OpenPlan): Promise<Plan> {
   const known = await ledger.plan();
   const previous = known === null ? null : fromLedger(known);
-  if (trust && previous !== null && previous.id === batchId(batch)) {
+  if (trust && previous?.id === batchId(batch) && previous.images.every(({ place }) => place !== null)) {
     await ledger.open(known!);
     return previous;
   }
