@@ -1,5 +1,7 @@
+import { normalize } from 'node:path';
 import { badArgument } from '../../errors/arguments.ts';
 import { parseDockerDestination, parseDockerReference, pathOf } from '../../formats/distribution/docker-reference.ts';
+import { askedName } from '../../formats/names.ts';
 import { parseLocation } from '../../formats/transports.ts';
 import type { Digest } from '../../identity/digest.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
@@ -38,8 +40,8 @@ export function placesOf(thing: Placed): Place[] {
       fillTarget(target, { name, digest, number }),
     );
   const { transport, path } = parseLocation(target);
-  if (transport !== 'docker' || !target.endsWith('/'))
-    return [{ destination: target, names: [...names], only: null, additional: [] }];
+  if (transport !== 'docker') return [placeIn(target, names)];
+  if (!target.endsWith('/')) return [{ destination: target, names: [...names], only: null, additional: [] }];
   if (names.length === 0) {
     const message = `${quoted(thing.ref)} has no name, and only a name tells where it goes below ${quoted(target)}; give it one with a rename, or write a target with {digest}`;
     throw badArgument(target, message);
@@ -56,18 +58,33 @@ export function placesOf(thing: Placed): Place[] {
 function grouped<Name extends string | null>(names: readonly Name[], locate: (name: Name) => string): Place[] {
   const places = new Map<string, Place>();
   for (const name of names) {
-    const { destination, tag } = takeApart(locate(name));
-    const place = places.get(destination) ?? { destination, names: [], only: tag, additional: [] };
-    places.set(destination, place);
-    if (name !== null) place.names.push(name);
-    if (tag !== null && tag !== place.only) place.additional.push(name!);
+    const location = locate(name);
+    const { transport, path } = parseLocation(location);
+    const given = name === null ? [] : [name];
+    const place = transport === 'docker' ? placeOfTag(path, given) : placeIn(location, given);
+    const key = transport === 'docker' ? place.destination : JSON.stringify([place.destination, place.only]);
+    const known = places.get(key) ?? { ...place, names: [] };
+    places.set(key, known);
+    known.names.push(...place.names.filter((own) => !known.names.includes(own)));
+    if (place.only !== known.only) known.additional.push(...given);
   }
   return [...places.values()];
 }
 
-function takeApart(location: string): { destination: string; tag: string | null } {
-  const { transport, path } = parseLocation(location);
-  if (transport !== 'docker') return { destination: location, tag: null };
+function placeOfTag(path: string, names: string[]): Place {
   const { host, name, tag } = parseDockerReference(path);
-  return { destination: `docker://${host}/${name}`, tag };
+  return { destination: `docker://${host}/${name}`, names, only: tag, additional: [] };
+}
+
+/**
+ * In files. All that goes to one of them goes to the same destination, however its path is written and whatever it is to be
+ * called there: two that wrote it would be in each other's way.
+ */
+function placeIn(location: string, names: readonly string[]): Place {
+  const { transport, path, ref } = parseLocation(location);
+  const destination = transport === 'null' ? location : `${transport}:${normalize(path).replace(/(?<=.)\/$/, '')}`;
+  // What docker-archive has beside a path is a name like those of images.
+  if (transport === 'docker-archive' && ref !== null)
+    return { destination, names: [askedName(ref)], only: null, additional: [] };
+  return { destination, names: [...names], only: ref, additional: [] };
 }

@@ -40,8 +40,12 @@ export function takesOneImage(destination: string): boolean {
 
 /** Refuses what nothing can be written to, filled in or not. Throws INVALID_ARGUMENT, INVALID_NAME, …, with the fix. */
 export function checkTarget(target: string): void {
-  const { transport } = parseLocation(target);
+  const { transport, path } = parseLocation(target);
   if (transport === null) throw noTransport(target);
+  if (path === '-') {
+    const message = `${quoted(target)} is the standard output, which a batch cannot go on with; name a file, or use layermill copy`;
+    throw badArgument('target', message);
+  }
   if (READ_ONLY.includes(transport)) {
     throw badArgument('target', `${quoted(target)} can only be read; write to oci:, docker-archive: or docker://`);
   }

@@ -100,11 +100,11 @@ async function seen(
   isWhole: boolean,
   note: Json,
 ): Promise<readonly Done[]> {
-  const { transport, path, ref } = parseLocation(location);
+  const { transport, path } = parseLocation(location);
   if (done.length === 0 || transport === 'null') return done;
   if (transport === 'docker') return parts.trust ? done : tagged(parts, path, done);
   if (!isWhole || parts.trust || (await isAsNoted(location, note, parts.signal))) return done;
-  return transport === 'oci' ? listedIn(path, ref, done) : [];
+  return transport === 'oci' ? listedIn(path, done) : [];
 }
 
 async function isAsNoted(location: string, note: Json, signal: AbortSignal): Promise<boolean> {
@@ -132,14 +132,14 @@ function tagsOf({ inIndex, kind, only, additional }: PlannedImage, tag: string |
 }
 
 /** Those that the index of a layout lists by their names. */
-async function listedIn(path: string, ref: string | null, done: readonly Done[]): Promise<Done[]> {
+async function listedIn(path: string, done: readonly Done[]): Promise<Done[]> {
   const raw = await readFile(join(path, 'index.json')).catch(() => null);
   if (raw === null) return [];
   const lines = decodeIndex(raw, null).map(({ digest, annotations }) => ({ digest, name: annotations.get(REF_NAME) }));
   return done.filter(({ image, done: { digest, names } }) => {
     if (image.inIndex !== null || image.kind === 'artifact') return true;
     const own = lines.filter((line) => line.digest === digest).map(({ name }) => name);
-    return own.length > 0 && (ref === null ? names : [ref]).every((name) => own.includes(name));
+    return own.length > 0 && (image.only === null ? names : [image.only]).every((name) => own.includes(name));
   });
 }
 

@@ -20,11 +20,13 @@ function expectedImage(planned: PlannedImage, done: DoneImage): ExpectedImage | 
   const { transport } = parseLocation(destination);
   if (transport === 'null' || (kind === 'artifact' && done.digest === null)) return null;
   const hasNames = planned.inIndex === null && kind !== 'artifact';
+  // A layout makes a name of its own from the one that something without a name was given there.
+  const isNamedThere = transport === 'docker' || planned.names.length > 0;
   return {
     key,
     kind,
     destination,
-    names: hasNames ? done.names : [],
+    names: hasNames && isNamedThere ? done.names : [],
     digest: done.digest,
     // One that had to be made is not the one of the source.
     configDigest: done.equality === 'config' ? null : planned.configDigest,

@@ -66,7 +66,9 @@ function manifestJson(images: readonly SinkImage[]): Buffer {
       layers.map(({ diffId, digest, size, mediaType }) => [diffId, { mediaType, size, digest }]),
     ),
   }));
-  return Buffer.from(`${JSON.stringify(lines)}\n`);
+  // What was put twice is one line.
+  const distinct = new Map(lines.map((line) => [JSON.stringify([line.Config, line.RepoTags]), line]));
+  return Buffer.from(`${JSON.stringify([...distinct.values()])}\n`);
 }
 
 /** Images are listed by name, whichever was ready first. */

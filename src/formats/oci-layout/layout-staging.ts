@@ -73,7 +73,7 @@ export class LayoutStaging {
   /**
    * The lines of index.json, in the order that they were put with, or that of their names, whichever image was ready first.
    * `ref` is the one name that was asked for in the destination; otherwise `refName` makes the ref name of each name.
-   * While more is to come, images of an index that is not here yet wait for it: a line of their own would stay.
+   * What was put twice, because another try was needed or two sources have it, is one line. While more is to come, images of an index that is not here yet wait for it: a line of their own would stay.
    * Throws INVALID_ARGUMENT when one name was asked for several images.
    */
   entries(ref: string | null, refName: (name: string) => string, isLast = true): IndexEntry[] {
@@ -86,10 +86,11 @@ export class LayoutStaging {
         { argument: ref },
       );
     }
-    const lines = listed.flatMap((item) => linesOf(item, ref, refName).map((entry) => ({ entry, order: item.order })));
-    const sorted = lines.toSorted((a, b) => inOrder(a, b) ?? byName(a.entry, b.entry));
+    const named = listed.flatMap((item) => linesOf(item, ref, refName).map((entry) => ({ entry, order: item.order })));
+    const sorted = named.toSorted((a, b) => inOrder(a, b) ?? byName(a.entry, b.entry));
     const artifacts = this.#artifacts.toSorted((a, b) => inOrder(a, b) ?? 0);
-    return [...sorted, ...artifacts].map(({ entry }) => entry);
+    const lines = [...sorted, ...artifacts].map(({ entry }) => entry);
+    return [...new Map(lines.map((line) => [keyOf(line), line])).values()];
   }
 
   /** An image of an index that is here too is found through it, unless it has a name that the index has not. */
@@ -118,6 +119,10 @@ function linesOf(
 export function inOrder(a: { order?: number | undefined }, b: { order?: number | undefined }): number | null {
   if (a.order === undefined || b.order === undefined || a.order === b.order) return null;
   return a.order - b.order;
+}
+
+function keyOf({ digest, annotations }: IndexEntry): string {
+  return JSON.stringify([digest, annotations]);
 }
 
 function byName(a: IndexEntry, b: IndexEntry): number {

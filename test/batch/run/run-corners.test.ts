@@ -2,7 +2,15 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchEvent } from '../../../src/batch/events.ts';
-import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../../support/image-fixture.ts';
+import {
+  dockerArchiveFiles,
+  fixtureImage,
+  fixtureLayer,
+  FixtureLayout,
+  named,
+  writeArchiveFile,
+  writeDirectory,
+} from '../../support/image-fixture.ts';
 import { batchOf, ofType, openRunLab, type RunLab } from '../../support/run-lab.ts';
 
 let lab: RunLab;
@@ -69,5 +77,46 @@ describe('a batch whose sources change', () => {
     expect(outcomeOf(await lab.run(batch))).toBe('failed');
     writeFileSync(sources[1]!, whole);
     expect(outcomeOf(await lab.run(batch, { trustLedger: true }))).toBe('done');
+  });
+});
+
+describe('a batch with several images for one place', () => {
+  it('gives images of one layout the names that a template says', async () => {
+    const events = await lab.run(batchOf(archives(), `oci:${join(lab.dir, 'out')}:{path}-{tag}`));
+    expect(ofType(events, 'image-failed')).toEqual([]);
+    expect(refNamesIn(join(lab.dir, 'out')).toSorted()).toEqual(['app_one-1', 'app_three-1', 'app_two-1']);
+    const again = await lab.run(batchOf(archives(), `oci:${join(lab.dir, 'out')}:{path}-{tag}`));
+    expect(ofType(again, 'image-done')).toHaveLength(3);
+  });
+
+  it('puts all images of one archive in it that a template names', async () => {
+    const events = await lab.run(batchOf(archives(), `docker-archive:${join(lab.dir, 'out.tar')}:new/{path}:{tag}`));
+    expect(outcomeOf(events)).toBe('done');
+    const events2 = await lab.run(batchOf([`docker-archive:${join(lab.dir, 'out.tar')}`], `oci:${join(lab.dir, 'b')}`));
+    expect(ofType(events2, 'image-done').map(({ names }) => names[0])).toEqual(
+      expect.arrayContaining(['new/app_one:1', 'new/app_two:1', 'new/app_three:1']),
+    );
+  });
+
+  it('takes two ways to write a path for one place', async () => {
+    const sources = archives();
+    const [first, ...others] = sources;
+    const batch = batchOf([first!], `oci:${join(lab.dir, 'out')}`);
+    const rest = batchOf(others, `oci:${lab.dir}/./out/`);
+    const events = await lab.run({ ...batch, entries: [...batch.entries, ...rest.entries] });
+    expect(ofType(events, 'destination-done')).toHaveLength(1);
+    expect(refNamesIn(join(lab.dir, 'out'))).toHaveLength(3);
+  });
+
+  it('lists the same image once that two sources give', async () => {
+    const layout = new FixtureLayout();
+    layout.list([named(layout.image({ ...images[0]!, names: [] }), 'multi:1')]);
+    const sources = ['a', 'b'].map((name) => `oci:${writeDirectory(join(lab.dir, name), layout.files)}`);
+    await lab.run(batchOf(sources, `oci:${join(lab.dir, 'out')}`));
+    expect(refNamesIn(join(lab.dir, 'out'))).toHaveLength(1);
+  });
+
+  it('refuses the standard output', async () => {
+    await expect(lab.run(batchOf(archives(), 'docker-archive:-'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
