@@ -20,7 +20,7 @@ export function outlinesOf(items: readonly SourceItem[]): Outline[] {
   const inIndexes = new Set(items.flatMap((item) => (item.kind === 'index' ? membersOf(item, places) : [])));
   return items.flatMap((item, place): Outline[] => {
     if (item.kind === 'artifact') return [];
-    const names = item.kind === 'broken' ? [] : item.names;
+    const { names = [] } = item;
     if (names.length === 0 && inIndexes.has(place)) return [];
     const members = item.kind === 'index' ? membersOf(item, places) : [];
     const times = [item, ...members.map((member) => items[member]!)].map(createdOf);

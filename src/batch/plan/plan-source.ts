@@ -49,7 +49,10 @@ export class SourcePlanner {
       try {
         for (const place of placesOfThing(source, thing, number)) await this.#plan(source, thing, place, part);
       } catch (error) {
-        part.images.push(refusedImage(source, source.items[thing.place]!.ref, thing.place, error));
+        const item = source.items[thing.place]!;
+        // That it has no place is the least that is wrong with what cannot be read.
+        const why = item.kind === 'broken' ? item.error : error;
+        part.images.push(refusedImage(source, item.ref, thing.place, why));
       }
     }
     for (const [at, item] of source.items.entries())

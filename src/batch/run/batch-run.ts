@@ -167,10 +167,14 @@ export class BatchRun {
     const { signal } = this.#stop;
     if (signal.aborted && asEngineError(thrown).kind === 'Cancelled') return ledger.release(claim.token);
     const failure = failureOf(thrown);
-    const retryIn = retryAfterMs(thrown, claim.attempt, plan.batch.limits.retries ?? DEFAULT_RETRIES);
+    const retries = isInVain(claim) ? 0 : (plan.batch.limits.retries ?? DEFAULT_RETRIES);
+    const retryIn = retryAfterMs(thrown, claim.attempt, retries);
     await ledger.fail(claim.token, failure, retryIn);
     emit(failedEvent(claim, failure, retryIn ?? null, plan));
-    if (retryIn === undefined && plan.batch.limits.abortOnError === true) this.#stop.abort();
+    if (retryIn !== undefined || plan.batch.limits.abortOnError !== true) return;
+    // Nobody comes to the image any more that would tell.
+    if (claim.item.kind === 'blob') emit(imageFailedBy(claim, failure, plan));
+    this.#stop.abort();
   }
 
   /** Nothing goes well without a ledger. */
@@ -216,6 +220,20 @@ function doneEvent({ item }: Claim, { blob, sent, data }: ItemResult, { stages }
   }
   const { target: _target, artifact: _artifact, ...done } = data as unknown as DoneImage;
   return { type: 'image-done', key, ...done };
+}
+
+/** What refers to something that has failed has no second chance before that. */
+function isInVain({ item, needs }: Claim): boolean {
+  const isArtifact = item.kind === 'image' && (item.data as unknown as PlannedImage).kind === 'artifact';
+  return isArtifact && needs.some(({ failure }) => failure !== null);
+}
+
+/** The image that a layer was for. */
+function imageFailedBy({ item, attempt }: Claim, failure: Failure, { images, sources }: Plan): EventBody {
+  const { image } = item.data as unknown as PlannedBlob;
+  const { key, source, ref, destination } = images.find((planned) => planned.key === image)!;
+  const { location } = sources[source]!;
+  return { type: 'image-failed', key, source: location, ref, destination, attempt, failure, retryInMs: null };
 }
 
 function failedEvent({ item, attempt }: Claim, failure: Failure, retryInMs: number | null, plan: Plan): EventBody {

@@ -6,6 +6,7 @@ import { REF_NAME } from '../../formats/names.ts';
 import { parseLocation } from '../../formats/transports.ts';
 import { parseRepositoryTag } from '../../identity/reference.ts';
 import { decodeIndex } from '../../image/manifest.ts';
+import { throwIfAborted } from '../../streams/abort.ts';
 import type { Json, Ledger, LedgerRow } from '../ledger/ledger.ts';
 import { fingerprintOf } from '../plan/fingerprint.ts';
 import { groupBy } from '../plan/group-by.ts';
@@ -74,6 +75,8 @@ async function checkDestination(
   const isOpen = lost.size > 0 || done.length < images.length;
   const again = [...lost].filter((key) => rows.get(key)?.state === 'done');
   if (isOpen && isFinished) again.push(end);
+  // Who was not let finish looking knows of nothing that it is lost.
+  throwIfAborted(parts.signal);
   if (again.length > 0) await ledger.reopen(again);
   for (const one of kept) work.recall(one.image, one.done);
   return kept;
@@ -84,11 +87,17 @@ function keepsItself(location: string): boolean {
   return ['docker', 'null'].includes(parseLocation(location).transport ?? '');
 }
 
-/** What is left of things when those are gone that are not `there`: with an index its images are looked at again. */
+/**
+ * What is left of things when those are gone that are not `there`: with an index its images are looked at again, and what
+ * refers to an image, which a registry throws away with it.
+ */
 function withoutLost(done: readonly Done[], there: readonly Done[]): Done[] {
   const kept = new Set(there);
   const lost = new Set(done.filter((one) => !kept.has(one)).map(({ image }) => image.key));
   for (const { image } of done) if (lost.has(image.key)) for (const need of image.needs) lost.add(need);
+  // In the order of the plan, where each comes after what it is about.
+  for (const { image } of done)
+    if (image.kind === 'artifact' && image.needs.some((need) => lost.has(need))) lost.add(image.key);
   return done.filter(({ image }) => !lost.has(image.key));
 }
 

@@ -132,6 +132,9 @@ export class ItemWork {
   }
 
   async #putArtifact(desk: CopyDesk, claim: Claim, planned: PlannedImage, source: SourceArtifact): Promise<DoneImage> {
+    const missing = claim.needs.find(({ failure }) => failure !== null);
+    // It is brought when that is.
+    if (missing !== undefined) throw errorOf(missing.failure!);
     for (const { result } of claim.needs) {
       const about = result?.data as unknown as DoneImage | undefined;
       if (about?.digest != null && about.digest === about.sourceDigest) desk.arrived(about.digest);

@@ -13,6 +13,8 @@ export class ProgressTeller {
   readonly #tell: Tell;
   readonly #tally: BatchTally;
   #run: BatchRun | null = null;
+  /** A destination that could not be finished is none of the images that are counted. */
+  #hasFailed = false;
 
   constructor(plan: Plan, rows: readonly LedgerRow[], tell: Tell) {
     const done = new Set(rows.filter(({ state }) => state === 'done').map(({ item }) => item.key));
@@ -26,6 +28,7 @@ export class ProgressTeller {
   /** Passes an event on, and counts it. */
   pass(event: EventBody): void {
     if (isCounted(event)) this.#tally.note(event);
+    if (event.type === 'image-failed') this.#hasFailed ||= event.retryInMs === null;
     this.#tell(event);
   }
 
@@ -43,7 +46,7 @@ export class ProgressTeller {
 
   finish(isInterrupted: boolean): void {
     const progress = this.progress();
-    const failed = progress.images.failed > 0 ? 'failed' : 'done';
+    const failed = this.#hasFailed ? 'failed' : 'done';
     this.#tell({ type: 'finished', outcome: isInterrupted ? 'interrupted' : failed, progress });
   }
 

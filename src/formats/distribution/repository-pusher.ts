@@ -7,6 +7,7 @@ import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../ima
 import type { ManifestFormat } from '../../image/media-types.ts';
 import { allDone } from '../../streams/all-done.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
+import { KeyedLock } from '../../streams/keyed-lock.ts';
 import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
 import { listInFallback } from './fallback-index.ts';
@@ -19,6 +20,7 @@ export class RepositoryPusher {
   readonly #format: ManifestFormat | undefined;
   /** Blobs that are there, or on their way. */
   readonly #blobs = new Map<Digest, Promise<void>>();
+  readonly #lists = new KeyedLock();
   readonly #tags = new Map<string, Document>();
   /** Those of them that have not been given yet. */
   readonly #waiting = new Set<string>();
@@ -94,7 +96,9 @@ export class RepositoryPusher {
     const { signal } = this.#context;
     // Sent also when it is there: only the answer tells whether the registry lists it.
     const answer = await this.repository.putManifest(digest, raw, mediaType, signal);
-    if (subject !== null && answer.subject === null) await listInFallback(this.repository, artifact, subject, signal);
+    // One after the other: each reads the list, adds itself and writes it back.
+    if (subject !== null && answer.subject === null)
+      await this.#lists.run(subject, () => listInFallback(this.repository, artifact, subject, signal), signal);
     if (tag !== null) this.#tag([tag], artifact);
   }
 

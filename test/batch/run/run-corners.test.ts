@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchEvent } from '../../../src/batch/events.ts';
@@ -118,5 +118,56 @@ describe('a batch with several images for one place', () => {
 
   it('refuses the standard output', async () => {
     await expect(lab.run(batchOf(archives(), 'docker-archive:-'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('a batch that fails', () => {
+  it('says so when a layer stops it', async () => {
+    const sources = archives();
+    const bad = readFileSync(sources[0]!);
+    // A byte in the middle of the first layer.
+    const at = bad.indexOf('basebasebase');
+    bad[at] = 0;
+    writeFileSync(sources[0]!, bad);
+    const batch = batchOf(sources.slice(0, 1), `oci:${join(lab.dir, 'out')}`);
+    const events = await lab.run({ ...batch, limits: { retries: 0, abortOnError: true } });
+    expect(ofType(events, 'image-failed')).toHaveLength(1);
+    expect(outcomeOf(events)).toBe('failed');
+  });
+
+  it('says so when a destination cannot be finished', async () => {
+    const stopAt = join(lab.dir, 'out.tar');
+    let isBlocked = false;
+    const events = await lab.run(batchOf(archives().slice(0, 1), `docker-archive:${stopAt}`), {
+      stopAfter: (event) => {
+        // What is to be a file becomes a directory meanwhile.
+        if (event.type === 'layer-started' && !isBlocked) mkdirSync(join(stopAt, 'x'), { recursive: true });
+        isBlocked ||= event.type === 'layer-started';
+        return false;
+      },
+    });
+    expect(ofType(events, 'image-failed').map(({ ref }) => ref)).toEqual([null]);
+    expect(outcomeOf(events)).toBe('failed');
+  });
+
+  it('leaves nothing behind where planning is broken off', async () => {
+    const events = lab.run(batchOf(archives(), `oci:${join(lab.dir, 'out-{path}')}`), { stopAfter: () => true });
+    await events;
+    expect(readdirSync(lab.dir).filter((name) => name.startsWith('out'))).toEqual([]);
+  });
+
+  it('tells of an image that is broken what is wrong with it, wherever it was to go', async () => {
+    const layout = new FixtureLayout();
+    const good = named(layout.image({ ...images[0]!, names: [] }), 'app/good:1');
+    const broken = { ...named(layout.image({ ...images[1]!, names: [] }), 'app/bad:1') };
+    layout.list([good, broken]);
+    const source = writeDirectory(join(lab.dir, 'in'), layout.files);
+    rmSync(join(source, 'blobs/sha256', broken.digest.slice(7)));
+    const events = await lab.run(batchOf([`oci:${source}`], `oci:${join(lab.dir, 'out/{path}')}`));
+    expect(ofType(events, 'image-failed').map(({ failure }) => failure.code)).toEqual(['BLOB_MISSING']);
+    const filtered = await lab.run(
+      batchOf([`oci:${source}`], `oci:${join(lab.dir, 'other')}`, { filter: { allow: ['1'] } }),
+    );
+    expect(ofType(filtered, 'image-failed').map(({ failure }) => failure.code)).toEqual(['BLOB_MISSING']);
   });
 });
