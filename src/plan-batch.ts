@@ -1,7 +1,7 @@
 import type { Batch } from './batch/batch.ts';
 import type { PlanTotals } from './batch/events.ts';
 import { type Estimate, estimate } from './batch/plan/estimate.ts';
-import { batchId, makePlan } from './batch/plan/make-plan.ts';
+import { makePlan } from './batch/plan/make-plan.ts';
 import type { Plan } from './batch/plan/plan.ts';
 import { totalsOf } from './batch/plan/totals.ts';
 import { Destinations } from './batch/run/destinations.ts';
@@ -30,7 +30,7 @@ export async function planBatch(
   const signal = options.signal ?? new AbortController().signal;
   const onWarning = options.onWarning ?? ((): void => undefined);
   const packed = new PackedLayers(tools.cache);
-  const destinations = new Destinations({ tools, packed, resume: batchId(batch).slice(0, 12), signal, onWarning });
+  const destinations = new Destinations({ tools, packed, resume: undefined, signal, onWarning });
   const shelf = new SourceShelf(tools, signal);
   try {
     const plan = await makePlan(batch, {

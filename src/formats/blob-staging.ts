@@ -99,11 +99,12 @@ export class BlobStaging {
 
   /** Stages a document; answers its digest. */
   async putBytes(bytes: Buffer, digest: Digest = sha256Digest(bytes)): Promise<Digest> {
-    if (!this.#blobs.has(digest))
-      this.#blobs.set(digest, { size: bytes.length, isHere: false, done: this.#write(digest, bytes) });
-    const blob = this.#blobs.get(digest)!;
-    await blob.done;
-    blob.isHere = true;
+    for (let known = this.#blobs.get(digest); known !== undefined; known = this.#blobs.get(digest))
+      if (await this.#hasCome(digest, known)) return digest;
+    const done = this.#write(digest, bytes);
+    const own = { size: bytes.length, isHere: false, done };
+    this.#blobs.set(digest, own);
+    if (!(await this.#hasCome(digest, own))) await done;
     return digest;
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { BlobStaging } from '../../src/formats/blob-staging.ts';
@@ -34,4 +34,13 @@ it('a blob that was on its way and did not come is not there', async () => {
   const there = staging.has(digest, bytes.length);
   await expect(wrong).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   expect(await there).toBe(false);
+});
+
+it('takes a document that could not be written the first time', async () => {
+  const staging = await BlobStaging.create(lab.dir, { mayLink: false }, lab.context);
+  rmSync(staging.path, { recursive: true });
+  await expect(staging.putBytes(Buffer.from('{}'))).rejects.toMatchObject({ code: 'ENOENT' });
+  mkdirSync(staging.path);
+  const document = await staging.putBytes(Buffer.from('{}'));
+  expect([...staging.blobs()].map(([blob]) => blob)).toEqual([document]);
 });

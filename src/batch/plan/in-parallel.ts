@@ -1,4 +1,9 @@
-/** Does `work` for each item, so many at once, and answers what came of them in the order of the items. */
+import { allDone } from '../../streams/all-done.ts';
+
+/**
+ * Does `work` for each item, so many at once, and answers what came of them in the order of the items. A failure is told when
+ * the others under way have ended, and no more are begun: nobody works on for a caller that has gone on.
+ */
 export async function inParallel<Item, Value>(
   items: readonly Item[],
   atOnce: number,
@@ -7,8 +12,13 @@ export async function inParallel<Item, Value>(
   const values: Value[] = Array.from({ length: items.length });
   let next = 0;
   const lane = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) values[index] = await work(items[index]!, index);
+    try {
+      for (let index = next++; index < items.length; index = next++) values[index] = await work(items[index]!, index);
+    } catch (error) {
+      next = items.length;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+  await allDone(Array.from({ length: Math.min(atOnce, items.length) }, lane));
   return values;
 }

@@ -17,8 +17,8 @@ interface Destination {
 export interface DestinationsOptions {
   tools: BatchTools;
   packed: PackedLayers;
-  /** What unfinished destinations are kept under. */
-  resume: string;
+  /** What unfinished destinations are kept under; undefined for who only looks: another may be at them. */
+  resume: string | undefined;
   signal: AbortSignal;
   onWarning: (message: string) => void;
 }

@@ -1,6 +1,7 @@
 import { namedByIndex } from '../../coordinator/copy/named-by-index.ts';
 import { openSource } from '../../formats/transports.ts';
 import type { ImageSource, SourceItem } from '../../image/image-source.ts';
+import { allDone } from '../../streams/all-done.ts';
 import type { BatchEntry } from '../batch.ts';
 import { platformsOf } from '../terms.ts';
 import type { BatchTools } from '../tools.ts';
@@ -82,7 +83,8 @@ export class SourceShelf {
     const idle = [...this.#books]
       .filter(([, { users }]) => users === 0)
       .toSorted(([, a], [, b]) => a.wanted - b.wanted);
-    for (const [key] of idle.slice(0, this.#books.size - MAX_IDLE)) await this.#close(key);
+    // All are off the shelf before the first is closed: meanwhile somebody may want one of them again.
+    await allDone(idle.slice(0, this.#books.size - MAX_IDLE).map(([key]) => this.#close(key)));
   }
 
   async #close(key: string): Promise<void> {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { engineError } from '../../errors/kinds.ts';
 import { errnoOf } from '../../errors/system-error.ts';
+import type { Digest } from '../../identity/digest.ts';
 import type { ImageSink } from '../../image/image-sink.ts';
 import { decodeIndex } from '../../image/manifest.ts';
 import { syncDirectory, writeFileAtomic } from '../../streams/atomic-file.ts';
@@ -29,10 +30,11 @@ export async function openDirectorySink(
   await checkTarget(path);
   const blobs = await BlobStaging.create(path, { mayLink: false, resume }, context);
   const layout = new LayoutStaging(blobs, format);
+  const placed = new Set<Digest>();
   const publish = (isLast: boolean): Promise<void> =>
     commit(
       path,
-      layout,
+      { layout, placed },
       layout.entries(ref, (name) => name, isLast),
       context,
     );
@@ -69,9 +71,10 @@ async function checkTarget(path: string): Promise<void> {
   throw engineError('DIRECTORY_NOT_EMPTY', `${JSON.stringify(path)} is neither empty nor an OCI layout`, { path });
 }
 
+/** `placed` are the blobs that earlier checkpoints have found or put in their place. */
 async function commit(
   path: string,
-  layout: LayoutStaging,
+  { layout, placed }: { layout: LayoutStaging; placed: Set<Digest> },
   entries: IndexEntry[],
   context: FormatContext,
 ): Promise<void> {
@@ -80,9 +83,12 @@ async function commit(
   // First, so that what a run leaves that dies here is a layout to the next one.
   await writeFileAtomic(join(path, 'oci-layout'), LAYOUT_FILE, { mode: 0o644 });
   for (const [digest, blob] of layout.blobs.blobs()) {
-    if (await holdsFile(join(path, blobPath(digest)), blob.size)) continue;
-    await mkdir(join(path, dirname(blobPath(digest))), { recursive: true });
-    await rename(blob.path, join(path, blobPath(digest)));
+    if (placed.has(digest)) continue;
+    if (!(await holdsFile(join(path, blobPath(digest)), blob.size))) {
+      await mkdir(join(path, dirname(blobPath(digest))), { recursive: true });
+      await rename(blob.path, join(path, blobPath(digest)));
+    }
+    placed.add(digest);
   }
   await mkdir(join(path, 'blobs/sha256'), { recursive: true });
   await syncDirectory(join(path, 'blobs/sha256'));
