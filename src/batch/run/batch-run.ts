@@ -34,7 +34,7 @@ const EXTEND_EVERY_MS = 20_000;
 const DEFAULT_RETRIES = 3;
 /** Images whose manifests are on their way, and destinations that are being finished, at once. */
 const IMAGES_AT_ONCE = 32;
-const DESTINATIONS_AT_ONCE = 2;
+const DESTINATIONS_AT_ONCE = 4;
 const WORKER = `${process.pid}`;
 
 /**
@@ -158,7 +158,8 @@ export class BatchRun {
     }
     const { result, fingerprint, images } = await work.destination(claim);
     const { location } = claim.item.data as unknown as PlannedDestination;
-    await ledger.note(`destination ${location}`, { fingerprint, images });
+    // Written with the result, which waits for the disk: what goes wrong with it goes wrong with that.
+    ledger.note(`destination ${location}`, { fingerprint, images }).catch(() => {});
     return result;
   }
 

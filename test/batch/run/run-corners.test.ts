@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchEvent } from '../../../src/batch/events.ts';
+import { migrateWith } from '../../../src/batch/run/migrate-with.ts';
 import {
   dockerArchiveFiles,
   fixtureImage,
@@ -170,4 +171,21 @@ describe('a batch that fails', () => {
     );
     expect(ofType(filtered, 'image-failed').map(({ failure }) => failure.code)).toEqual(['BLOB_MISSING']);
   });
+});
+
+it('the end of a destination waits for the disk once', async () => {
+  await using ledger = await lab.ledger();
+  const notes: string[] = [];
+  const slow = new Proxy(ledger, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key, target);
+      if (key === 'note') return (note: string) => (notes.push(note), new Promise(() => {}));
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const events: BatchEvent[] = [];
+  const batch = batchOf(archives(), `oci:${join(lab.dir, 'out')}`);
+  for await (const event of migrateWith(batch, { tools: lab.tools, ledger: slow })) events.push(event);
+  expect(outcomeOf(events)).toBe('done');
+  expect(notes).toEqual([`destination oci:${join(lab.dir, 'out')}`]);
 });
