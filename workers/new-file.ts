@@ -1,4 +1,5 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { withPath } from '../src/errors/system-error.ts';
 
 /** A file that a task makes; it goes again unless `keep` was reached. */
 export class NewFile {
@@ -12,7 +13,11 @@ export class NewFile {
   }
 
   write(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+    try {
+      for (let at = 0; at < chunk.length;) at += writeSync(this.#fd, chunk, at);
+    } catch (error) {
+      throw withPath(error, this.#path);
+    }
   }
 
   keep(): void {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { withPath } from '../src/errors/system-error.ts';
 import { readBlob } from '../src/streams/read-blob.ts';
 import type { TaskMap } from '../src/tasks/task-map.ts';
 import type { TaskContext } from '../src/tasks/task-pool.ts';
@@ -11,7 +12,12 @@ export function placeBlob({ blob, to, at }: TaskMap['blob.place']['input'], cont
   const fd = open.adopt(openSync(to, constants.O_WRONLY | constants.O_NOFOLLOW), closeSync);
   let size = 0;
   const write = timed(context.cell, 'write', (chunk) => {
-    for (let from = 0; from < chunk.length;) from += writeSync(fd, chunk, from, chunk.length - from, at + size + from);
+    try {
+      for (let from = 0; from < chunk.length;)
+        from += writeSync(fd, chunk, from, chunk.length - from, at + size + from);
+    } catch (error) {
+      throw withPath(error, to);
+    }
   });
   readBlob(blob, (chunk) => {
     context.cell.throwIfCancelled();

@@ -46,6 +46,12 @@ export function fromSystemError(thrown: unknown): EngineError | undefined {
   return systemError(code, syscall, path === undefined ? undefined : String(path), thrown);
 }
 
+/** The same error, with the file that it is about: Node does not tell which one was open, nor so which disk is full. */
+export function withPath(thrown: unknown, path: string): unknown {
+  if (errnoOf(thrown) === undefined || (thrown as NodeJS.ErrnoException).path !== undefined) return thrown;
+  return Object.assign(thrown as NodeJS.ErrnoException, { path });
+}
+
 /** The errno name of a thrown system error, Node's or ours; undefined when it is something else. */
 export function errnoOf(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | null)?.code;

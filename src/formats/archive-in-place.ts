@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { withPath } from '../errors/system-error.ts';
 import { onAbort } from '../streams/abort.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { FormatContext } from './context.ts';
@@ -18,6 +19,8 @@ export async function writeInPlace(
   try {
     await file.truncate(size);
     for (const { at, content } of bytes) await writeAt(file, content, at);
+  } catch (error) {
+    throw withPath(error, path);
   } finally {
     await file.close();
   }

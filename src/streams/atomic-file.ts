@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { withPath } from '../errors/system-error.ts';
 
 /** Ends the names of files that were being written when their process died; nobody reads them. */
 export const UNFINISHED = '.tmp';
@@ -24,7 +25,7 @@ export async function writeFileAtomic(path: string, bytes: Content, options: Ato
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true });
-    throw error;
+    throw withPath(error, path);
   }
   if (sync) await syncDirectory(dirname(path));
 }

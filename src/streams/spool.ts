@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { engineError } from '../errors/kinds.ts';
+import { withPath } from '../errors/system-error.ts';
 import type { Digest } from '../identity/digest.ts';
 import { abortable } from './abort.ts';
 
@@ -40,7 +41,9 @@ export async function spoolToFile(source: ByteSource, path: string, options: Spo
       if (size > options.maxBytes) throw tooLong(options.maxBytes);
       await options.room?.(chunk.length);
       hash.update(chunk);
-      await file.writeFile(chunk);
+      await file.writeFile(chunk).catch((error: unknown) => {
+        throw withPath(error, path);
+      });
     }
     return { path, size, digest: `sha256:${hash.digest('hex')}` };
   } catch (error) {

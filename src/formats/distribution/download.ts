@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { engineError, hasCode } from '../../errors/kinds.ts';
+import { withPath } from '../../errors/system-error.ts';
 import { type Digest, digestAlgorithm, digestMismatch } from '../../identity/digest.ts';
 import { verifyBlob } from '../../image/manifest.ts';
 import type { ResumableSha256, RunningSha256 } from '../../system/resumable-sha256.ts';
@@ -232,9 +233,11 @@ class Transfer {
   }
 
   async #writeAt(piece: Buffer, at: number): Promise<void> {
-    for (let from = 0; from < piece.length;) {
-      const { bytesWritten } = await this.#file.write(piece, from, piece.length - from, at + from);
-      from += bytesWritten;
+    try {
+      for (let from = 0; from < piece.length;)
+        from += (await this.#file.write(piece, from, piece.length - from, at + from)).bytesWritten;
+    } catch (error) {
+      throw withPath(error, this.#blob.to);
     }
   }
 
