@@ -48,7 +48,9 @@ export function batchLine({ images, bytes, bytesPerSecond, etaSeconds }: BatchPr
   if (images.failed > 0) parts.push(`${images.failed} failed`);
   parts.push(`${rounded(bytes.done)} of ${rounded(bytes.total)}`);
   if (bytesPerSecond !== null) parts.push(`${rounded(bytesPerSecond, 2)}/s`);
-  if (etaSeconds !== null && bytes.done < bytes.total) parts.push(`${shortDuration(etaSeconds)} left`);
+  // Where the rest has failed there is nothing to wait for.
+  if (etaSeconds !== null && etaSeconds > 0 && bytes.done < bytes.total)
+    parts.push(`${shortDuration(etaSeconds)} left`);
   return parts.join(', ');
 }
 

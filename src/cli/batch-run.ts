@@ -1,6 +1,7 @@
 import type { BatchEvent } from '../batch/events.ts';
 import { errorOf } from '../batch/run/failures.ts';
 import type { EngineError } from '../errors/engine-error.ts';
+import { counted } from '../reporting/counted.ts';
 import { humanSize } from '../reporting/human-size.ts';
 import { printable } from '../reporting/printable.ts';
 import type { BatchInput } from './batch-input.ts';
@@ -81,7 +82,7 @@ function tell(session: Session, event: BatchEvent): ExitCode[] {
 
 function plannedText({ ledger, totals }: BatchEvent & { type: 'planned' }): string {
   const { images, distinctLayers, layers, distinctBytes, logicalBytes } = totals;
-  const what = `${images} images, ${distinctLayers} of ${layers} layers distinct, ${humanSize(distinctBytes)} of ${humanSize(logicalBytes)}`;
+  const what = `${counted(images, 'image')}, ${distinctLayers} of ${layers} layers distinct, ${humanSize(distinctBytes)} of ${humanSize(logicalBytes)}`;
   return `${what}; ledger: ${ledger ?? 'none'}`;
 }
 
@@ -101,5 +102,5 @@ function textOf({
   destination,
 }: BatchEvent & { type: 'image-done' }): string {
   const called = printable(names.length > 0 ? names.join(', ') : ref);
-  return `${called}  ${digest?.slice(7, 19) ?? ''}  ${layers} layers, ${humanSize(bytes)}  ${equality}  ${printable(destination)}`;
+  return `${called}  ${digest?.slice(7, 19) ?? ''}  ${counted(layers, 'layer')}, ${humanSize(bytes)}  ${equality}  ${printable(destination)}`;
 }

@@ -23,7 +23,9 @@ export function failureLine(error: EngineError, at: FailedAt): FailureLine {
 
 /** A failure for people: what happened, and how to go on. The stack is for those who debug layermill. */
 export function failureText(error: EngineError, at: FailedAt, withStack: boolean): string {
-  const where = [at.source, at.ref].filter((part) => part !== null && part !== '').map((part) => printable(part!));
+  // What could not be listed has no name but its own.
+  const ref = at.ref === at.source ? null : at.ref;
+  const where = [at.source, ref].filter((part) => part !== null && part !== '').map((part) => printable(part!));
   const problems = problemsIn(error);
   const message = problems.length > 1 ? 'more than one thing is wrong:' : printable(error.message);
   const lines = [`layermill: ${where.length > 0 ? `${where.join(' ')}: ` : ''}${message}`];

@@ -19,6 +19,8 @@ describe('a batch in one line', () => {
     expect(batchLine(early)).toBe('0/300 images, 1.2 GB of 4.5 GB');
     const late = { ...PROGRESS, bytes: { done: 5, total: 5 }, etaSeconds: 0 };
     expect(batchLine(late)).toBe('12/300 images, 3 failed, 5 B of 5 B, 210 MB/s');
+    const over = { ...PROGRESS, bytes: { done: 1, total: 5 }, bytesPerSecond: null, etaSeconds: 0 };
+    expect(batchLine(over)).toBe('12/300 images, 3 failed, 1 B of 5 B');
   });
 });
 

@@ -42,6 +42,13 @@ describe('run', () => {
     expect(lab.leftOvers()).toEqual([]);
   });
 
+  it('names a source once that is not there', async () => {
+    const none = lab.path('none.tar');
+    const { code, stderr } = await run('run', none, out());
+    expect([code, stderr]).toEqual([3, expect.stringContaining(`layermill: ${none}: no such file`)]);
+    expect(stderr).toMatch(/^1 image, 0 of 0 layers/);
+  });
+
   it('takes a job file, and keeps its ledger beside it', async () => {
     const job = jobFile(`version: 1
 defaults: { compression: { format: zstd } }

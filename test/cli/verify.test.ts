@@ -99,6 +99,11 @@ describe('verify', () => {
     expect((await lab.run('verify', 'nobody:1')).code).toBe(5);
   });
 
+  it('takes the name of a job file for one, also where it is not there', async () => {
+    const { code, stderr } = await lab.run('verify', 'nothere.yaml');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no ledger "nothere.yaml"')]);
+  });
+
   it('refuses a level that there is not', async () => {
     expect((await lab.run('verify', `oci:${path}`, '--level', 'most')).code).toBe(2);
   });

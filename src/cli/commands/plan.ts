@@ -5,6 +5,7 @@ import type { PlanTotals } from '../../batch/events.ts';
 import { jobDocument, printJobFile } from '../../batch/job-file/write-job-file.ts';
 import type { Estimate } from '../../batch/plan/estimate.ts';
 import type { Plan } from '../../batch/plan/plan.ts';
+import { counted } from '../../reporting/counted.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
 import { addBatchOptions, type BatchOptions } from '../batch-options.ts';
@@ -88,11 +89,14 @@ async function tellPlan(
 function textOf(totals: PlanTotals, { seconds, threads, disks, memory, pulls }: Estimate): string {
   const { images, layers, distinctLayers, logicalBytes, distinctBytes, thereBytes, destinations } = totals;
   const facts: [string, string][] = [
-    ['Images', `${images} to ${destinations} ${destinations === 1 ? 'destination' : 'destinations'}`],
+    ['Images', `${images} to ${counted(destinations, 'destination')}`],
     ['Layers', `${distinctLayers} distinct of ${layers}`],
     ['Bytes', `${humanSize(distinctBytes)} distinct of ${humanSize(logicalBytes)}`],
     ['Already there', humanSize(thereBytes)],
-    ['Work', `about ${seconds} s with ${threads} threads, without waiting for the network`],
+    [
+      'Work',
+      `${seconds === 0 ? 'less than 1 s' : `about ${seconds} s`} with ${threads} threads, without waiting for the network`,
+    ],
     ...disks.map(({ path, needed, free }): [string, string] => [
       'Disk',
       `${humanSize(needed)} of ${humanSize(free)} free in ${path}`,
@@ -141,7 +145,7 @@ async function writeShards(session: Session, plan: Plan, { shards, output = 'sha
       return exitCodeOf(asEngineError(error), 'before');
     }
     if (session.json) session.out.json({ path, entries: batch.entries.length });
-    else session.out.line(`${path}  ${batch.entries.length} sources`);
+    else session.out.line(`${path}  ${counted(batch.entries.length, 'source')}`);
   }
   return EXIT.done;
 }

@@ -10,6 +10,7 @@ import { verifyStore } from '../../batch/verify/verify-store.ts';
 import { verifyPlace } from '../../batch/verify/verify.ts';
 import { findLedger } from '../../batch/ledger/find-ledger.ts';
 import { badArgument } from '../../errors/arguments.ts';
+import { engineError } from '../../errors/kinds.ts';
 import type { Engine } from '../../engine.ts';
 import { parseLocation } from '../../formats/transports.ts';
 import { combineExitCodes, type ExitCode } from '../exit-codes.ts';
@@ -75,6 +76,7 @@ async function batchesIn(operands: readonly string[]): Promise<Map<string, strin
   const found = new Map<string, string>();
   for (const operand of operands) {
     const ledger = isPlace(operand) ? null : await findLedger(operand);
+    if (ledger === null && isBatchName(operand)) throw noLedger(operand);
     if (ledger !== null) found.set(operand, ledger);
   }
   return found;
@@ -83,6 +85,16 @@ async function batchesIn(operands: readonly string[]): Promise<Map<string, strin
 function onlyBatches(operand: string): Error {
   const message = `--repair needs to know where images came from: name the job file or the ledger, not ${JSON.stringify(operand)}`;
   return badArgument('--repair', message);
+}
+
+/** Images have no such names: who writes one has run a batch. */
+function isBatchName(operand: string): boolean {
+  return !operand.includes(':') && /\.(ya?ml|json|ledger)$/.test(operand);
+}
+
+function noLedger(operand: string): Error {
+  const message = `there is no ledger ${JSON.stringify(operand)}, and none beside a job file of that name: it was not run yet, or its ledger is another file; name that`;
+  return engineError('FILE_NOT_FOUND', message, { path: operand });
 }
 
 /** `docker:dind` is an image of the store, as everywhere. */
