@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { errnoOf } from '../errors/system-error.ts';
 import { type Digest, digestHex, sha256Digest } from '../identity/digest.ts';
 import { syncFile } from '../streams/atomic-file.ts';
+import { makeDirectories } from '../streams/make-directories.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { FormatContext } from './context.ts';
 import { holdsFile } from './directory-file.ts';
@@ -48,7 +49,7 @@ export class BlobStaging {
   }
 
   static async create(parent: string, options: StagingOptions, context: FormatContext): Promise<BlobStaging> {
-    const made = await mkdir(parent, { recursive: true });
+    const made = await makeDirectories(parent);
     if (options.resume === undefined)
       return new BlobStaging(await mkdtemp(join(parent, '.layermill-')), made, options, context);
     const path = join(parent, `.layermill-${options.resume}`);
