@@ -4,7 +4,7 @@ import { shardsOf } from '../../../src/batch/plan/shards.ts';
 
 /** A plan of one image a source; `layers` are the names of its layers, all of a size. */
 function planOf(...layers: string[]): Plan {
-  const names = [...new Set(layers.join(''))];
+  const names = [...new Set(layers.join('').split(''))];
   return {
     version: 1,
     id: 'x',
@@ -15,7 +15,7 @@ function planOf(...layers: string[]): Plan {
     sources: layers.map((_unused, number) => ({ location: `/a/${number}.tar`, entry: 0, fingerprint: null })),
     images: layers.map(
       (own, source) =>
-        ({ key: `${source}`, source, ref: `app/${source}:1`, names: [], blobs: [...own] }) as unknown as PlannedImage,
+        ({ key: `${source}`, source, ref: `app/${source}:1`, names: [], blobs: own.split('') }) as unknown as PlannedImage,
     ),
     blobs: names.map((key) => ({ key, size: 100 }) as unknown as PlannedBlob),
   };
