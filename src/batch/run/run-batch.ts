@@ -32,8 +32,8 @@ export async function runBatch(batch: Batch, { tools, ledger, signal, trustLedge
   const tell = (event: EventBody): void => emit({ at: new Date().toISOString(), ...event } as BatchEvent);
   const onWarning = (message: string): void => tell({ type: 'warning', message });
   const packed = new PackedLayers(tools.cache);
-  const id = batchId(batch);
-  const destinations = new Destinations({ tools, packed, resume: id.slice(0, 12), signal, onWarning });
+  const resume = await resumeName(ledger, batch);
+  const destinations = new Destinations({ tools, packed, resume, signal, onWarning });
   const shelf = new SourceShelf(tools, signal);
   try {
     const plan = await openPlan(batch, {
@@ -63,6 +63,15 @@ export async function runBatch(batch: Batch, { tools, ledger, signal, trustLedge
     await destinations.closeAll();
     await shelf.close();
   }
+}
+
+/** What is unfinished is found again also when the job file has been changed since: its ledger is the same. */
+async function resumeName(ledger: Ledger, batch: Batch): Promise<string> {
+  const known = (await ledger.notes()).get('resume');
+  if (typeof known === 'string') return known;
+  const name = batchId(batch).slice(0, 12);
+  await ledger.note('resume', name);
+  return name;
 }
 
 interface OpenPlan {
