@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf } from '../errors/system-error.ts';
 
 /**
@@ -7,7 +7,7 @@ import { errnoOf } from '../errors/system-error.ts';
  * on for ever where a directory is there that takes none (`/proc`, a mount point that automounts).
  */
 export async function makeDirectories(path: string): Promise<string | undefined> {
-  const place = resolve(path);
+  const place = join(dirname(path), basename(path));
   try {
     return await makeOne(place);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeDirectories } from '../../src/streams/make-directories.ts';
 
@@ -15,6 +15,11 @@ test('makes what is missing, and says where that began', async () => {
   expect(await makeDirectories(join(dir, 'a/b/d/'))).toBe(join(dir, 'a/b/d'));
   expect(await makeDirectories(join(dir, 'a/b/c'))).toBeUndefined();
   expect(existsSync(join(dir, 'a/b/c'))).toBe(true);
+});
+
+test('keeps to a path that begins at the current directory', async () => {
+  const path = relative(process.cwd(), join(dir, 'a/b'));
+  expect(await makeDirectories(path)).toBe(relative(process.cwd(), join(dir, 'a')));
 });
 
 test('two that make the same are both right', async () => {
