@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CliLab, type CliResult, resultOf } from '../support/cli-lab.ts';
+import { CliLab, type CliResult } from '../support/cli-lab.ts';
 import { dockerArchiveFiles, fixtureImage, fixtureLayer, writeArchiveFile } from '../support/image-fixture.ts';
 
 const base = fixtureLayer({ 'etc/base': 'base'.repeat(500) });
@@ -77,20 +77,6 @@ sync:
     expect([again.code, again.lines]).toMatchObject([0, [{ names: ['app/two:1'], changed: true }]]);
   });
 
-  it('refuses a second process on its ledger', async () => {
-    // A source that nobody writes to: the run waits for ever.
-    const held = lab.start(['run', lab.path('one.tar'), out(), '--ledger', lab.path('l'), '--metrics', '0'], {});
-    const ended = resultOf(held);
-    await new Promise<void>((resolve) => void held.stderr!.once('data', () => resolve()));
-    let second = await run('run', lab.path('one.tar'), out(), '--ledger', lab.path('l'));
-    held.kill('SIGKILL');
-    await ended;
-    // Whoever was quicker had it; the other one was told, or there was nothing left to do.
-    if (second.code !== 0) expect(second.stderr).toMatch(/LEDGER_IN_USE|is in use|another/);
-    second = await run('run', lab.path('one.tar'), out(), '--ledger', lab.path('l'));
-    expect(second.code).toBe(0);
-  });
-
   it('says what is wrong with what was typed, and tries nothing', async () => {
     for (const [args, text] of [
       [['run'], /SOURCE\.\.\. DESTINATION|job file/],
@@ -105,19 +91,6 @@ sync:
       expect(stderr).toMatch(text);
     }
     expect(existsSync(lab.path('out'))).toBe(false);
-  });
-
-  it('is interrupted by Ctrl-C, and goes on with the same command', async () => {
-    const args = ['run', pattern(), out(), '--dest-compress-format', 'gzip:pako', '--ledger', lab.path('l')];
-    const child = lab.start(args);
-    const ended = resultOf(child);
-    await new Promise<void>((resolve) => void child.stderr!.once('data', () => resolve()));
-    child.kill('SIGINT');
-    const { code } = await ended;
-    // It may have been done by then.
-    expect([0, 130]).toContain(code);
-    expect((await run(...args)).code).toBe(0);
-    expect(readdirSync(lab.path('out')).toSorted()).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 });
 
