@@ -30,7 +30,7 @@ export async function readBatch(
   const batch: Batch = { ...job.batch, limits };
   const side = (which: 'src' | 'dest'): RegistryOptions =>
     withAccess(registryOptions(options, which, session), job.registries ?? {});
-  const { pool } = await session.pipeline('now');
+  const { pool } = await session.pipeline();
   const parts = { from: side('src'), to: side('dest'), cache: openCache(session, pool, options) };
   return { job: { ...job, batch }, file, warnings, parts };
 }

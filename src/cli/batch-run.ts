@@ -25,7 +25,7 @@ export async function runBatchOf(
 ): Promise<ExitCode> {
   const watch = await watchBatch(session, options);
   try {
-    const pipeline = await session.pipeline('now');
+    const pipeline = await session.pipeline();
     const { migrate } = await import('../migrate.ts');
     const { ledgerPath } = await import('../batch/ledger/open-ledger.ts');
     const { batchId } = await import('../batch/plan/make-plan.ts');

@@ -36,7 +36,8 @@ export interface Done {
 
 /** HEAD requests that wait for their turn at the hosts. */
 const HEADS_AT_ONCE = 64;
-const DESTINATIONS_AT_ONCE = 4;
+/** In registries each repository is one, and hosts say how many requests they take. */
+const DESTINATIONS_AT_ONCE = 32;
 
 /**
  * Looks whether what the ledger calls done is still where it was put, by one HEAD for each tag, and one look at each local

@@ -48,7 +48,7 @@ export const verb: Verb = {
       return EXIT.done;
     }
     const { planBatch } = await import('../../plan-batch.ts');
-    const pipeline = await session.pipeline('now');
+    const pipeline = await session.pipeline();
     const { plan, totals, estimate } = await planBatch(job.batch, {
       ...parts,
       pipeline,

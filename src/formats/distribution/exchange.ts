@@ -65,6 +65,9 @@ export async function exchange(
       signal: signal ?? null,
       headersTimeout: withBody ? timeouts.answerMs : timeouts.idleMs,
       bodyTimeout: 0,
+      // undici would close a connection after each HEAD, for servers that answer it with a body: most of the time of a batch that
+      // is looked at went into connections. After such an answer the next request fails, and is sent again.
+      reset: false,
     });
     coming.on('error', () => undefined);
     const all = (name: string): string[] => [got[name] ?? []].flat();

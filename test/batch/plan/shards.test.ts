@@ -15,7 +15,13 @@ function planOf(...layers: string[]): Plan {
     sources: layers.map((_unused, number) => ({ location: `/a/${number}.tar`, entry: 0, fingerprint: null })),
     images: layers.map(
       (own, source) =>
-        ({ key: `${source}`, source, ref: `app/${source}:1`, names: [], blobs: own.split('') }) as unknown as PlannedImage,
+        ({
+          key: `${source}`,
+          source,
+          ref: `app/${source}:1`,
+          names: [],
+          blobs: own.split(''),
+        }) as unknown as PlannedImage,
     ),
     blobs: names.map((key) => ({ key, size: 100 }) as unknown as PlannedBlob),
   };
