@@ -27,6 +27,8 @@ export type EventBody = BatchEvent extends infer Event ? (Event extends unknown 
 interface Active {
   claim: Claim;
   meter: LayerMeter;
+  /** False when all that is left is that the ledger knows: others need not wait for that. */
+  isAtWork: boolean;
 }
 
 const LEASE_MS = 60_000;
@@ -117,14 +119,14 @@ export class BatchRun {
   }
 
   #count(kind: ItemKind): number {
-    return [...this.#active.values()].filter(({ claim }) => claim.item.kind === kind).length;
+    return [...this.#active.values()].filter(({ claim, isAtWork }) => isAtWork && claim.item.kind === kind).length;
   }
 
   async #do(claim: Claim): Promise<void> {
-    const meter = new LayerMeter();
-    this.#active.set(claim.token, { claim, meter });
+    const active: Active = { claim, meter: new LayerMeter(), isAtWork: true };
+    this.#active.set(claim.token, active);
     try {
-      await this.#settle(claim, meter);
+      await this.#settle(active);
     } catch (error) {
       // Somebody else has it now, who tells what comes of it.
       if (!hasCode(error, 'LEASE_LOST')) this.#fail(error);
@@ -135,8 +137,9 @@ export class BatchRun {
     }
   }
 
-  async #settle(claim: Claim, meter: LayerMeter): Promise<void> {
+  async #settle(active: Active): Promise<void> {
     const { ledger, emit } = this.#options;
+    const { claim, meter } = active;
     let result: ItemResult;
     try {
       result = await this.#perform(claim, meter);
@@ -144,6 +147,9 @@ export class BatchRun {
       await this.#failItem(claim, error);
       return;
     }
+    active.isAtWork = false;
+    this.#wanted.add(claim.item.kind);
+    this.#wake();
     const recorded = await ledger.complete(claim.token, result);
     emit(doneEvent(claim, recorded, meter));
   }
