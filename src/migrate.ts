@@ -1,7 +1,8 @@
-import type { Batch } from './batch/batch.ts';
+import type { Batch, BatchLimits } from './batch/batch.ts';
 import type { BatchEvent } from './batch/events.ts';
 import type { Ledger } from './batch/ledger/ledger.ts';
 import { ledgerPath, openLedger } from './batch/ledger/open-ledger.ts';
+import { settingsWithin } from './batch/memory-bound.ts';
 import { batchId } from './batch/plan/make-plan.ts';
 import { migrateWith } from './batch/run/migrate-with.ts';
 import type { BatchTools } from './batch/tools.ts';
@@ -21,7 +22,7 @@ export interface MigrateOptions {
   signal?: AbortSignal | undefined;
   /** By default those of the files and variables that the program reads. */
   settings?: Settings | undefined;
-  /** What works already; it is not closed. By default one is opened, and closed at the end. */
+  /** What works already; it is not closed, and keeps its threads. By default one is opened, and closed at the end. */
   pipeline?: Pipeline | undefined;
   /** The file of the ledger; by default one named by the batch, in `$XDG_STATE_HOME/layermill`. */
   ledger?: string | undefined;
@@ -54,7 +55,7 @@ export interface BatchParts extends AsyncDisposable {
 }
 
 async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchParts & { ledger: Ledger }> {
-  const opened = await openTools(options, batch.limits.spoolBytes);
+  const opened = await openTools(options, batch.limits);
   try {
     const path = options.ledger ?? ledgerPath(null, batchId(batch), process.env);
     const ledger = await openLedger(path, { flock: (fd, mode) => opened.system.lock(fd, mode) });
@@ -72,10 +73,10 @@ async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchPa
 /** Opens what a batch works with, as far as it is not given. */
 export async function openTools(
   options: Omit<MigrateOptions, 'ledger'>,
-  spoolBytes?: number,
+  limits: BatchLimits,
 ): Promise<BatchParts & { system: System }> {
   const settings = options.settings ?? (await loadSettings());
-  const pipeline = options.pipeline ?? (await openPipeline(settings));
+  const pipeline = options.pipeline ?? (await openPipeline(settingsWithin(settings, limits)));
   const from = registriesFor(pipeline.formats, 'source', options.from ?? {});
   const to = registriesFor(pipeline.formats, 'sink', options.to ?? {});
   const cache = options.cache === undefined ? cacheOf(settings, pipeline) : options.cache;
@@ -85,6 +86,7 @@ export async function openTools(
     await to.close();
     if (options.pipeline === undefined) await pipeline.close();
   };
+  const { spoolBytes } = limits;
   const spool = spoolBytes === undefined ? pipeline.formats.spool : new SpoolBudget(spoolBytes);
   const formats = { ...pipeline.formats, spool };
   const tools: BatchTools = {

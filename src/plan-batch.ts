@@ -25,7 +25,7 @@ export async function planBatch(
   options: Omit<MigrateOptions, 'ledger' | 'trustLedger'> = {},
 ): Promise<PlannedBatch> {
   const settings = options.settings ?? (await loadSettings());
-  await using opened = await openTools({ ...options, settings }, batch.limits.spoolBytes);
+  await using opened = await openTools({ ...options, settings }, batch.limits);
   const { tools } = opened;
   const signal = options.signal ?? new AbortController().signal;
   const onWarning = options.onWarning ?? ((): void => undefined);

@@ -20,6 +20,8 @@ export interface BatchLimits {
   retries?: number | undefined;
   /** Bytes of temporary files. */
   spoolBytes?: number | undefined;
+  /** Bytes of memory: there are fewer threads where all would need more. */
+  memoryBytes?: number | undefined;
   /** Stop at the first failure instead of finishing the rest. */
   abortOnError?: boolean | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Batch } from '../batch/batch.ts';
+import { settingsWithin } from '../batch/memory-bound.ts';
 import type { JobWithAccess } from '../batch/job-file/read-job-file.ts';
 import type { BlobCache } from '../cache/blob-cache.ts';
 import { engineError } from '../errors/kinds.ts';
@@ -30,7 +31,7 @@ export async function readBatch(
   const batch: Batch = { ...job.batch, limits };
   const side = (which: 'src' | 'dest'): RegistryOptions =>
     withAccess(registryOptions(options, which, session), job.registries ?? {});
-  const { pool } = await session.pipeline();
+  const { pool } = await session.pipeline('with-first-task', settingsWithin(session.settings, limits));
   const parts = { from: side('src'), to: side('dest'), cache: openCache(session, pool, options) };
   return { job: { ...job, batch }, file, warnings, parts };
 }

@@ -24,7 +24,7 @@ export interface Session {
   /** Opens the store, once. */
   engine(): Promise<Engine>;
   /** What works on images without a store, opened once; who says so has threads by the time the first bytes are there. */
-  pipeline(threads?: 'now' | 'with-first-task'): Promise<Pipeline>;
+  pipeline(threads?: 'now' | 'with-first-task', within?: Settings): Promise<Pipeline>;
   /** Tells a person of a failure that does not end the run; answers the exit code it calls for. */
   tell(thrown: unknown, at: FailedAt, stage: Stage): ExitCode;
   /** As `tell`, and prints it among the results where they are JSON. */
@@ -70,10 +70,10 @@ export function openSession(parts: SessionParts): Session {
       signal,
       ...(await threadsFor(settings, parts.earlyPool)),
     });
-  const openPipeline = async (threads: 'now' | 'with-first-task'): Promise<Pipeline> =>
-    (await import('../engine.ts')).openPipeline(settings, {
+  const openPipeline = async (threads: 'now' | 'with-first-task', within: Settings): Promise<Pipeline> =>
+    (await import('../engine.ts')).openPipeline(within, {
       threads: parts.fetches ? 'with-first-task' : threads,
-      ...(await threadsFor(settings, parts.earlyPool)),
+      ...(await threadsFor(within, parts.earlyPool)),
     });
   return {
     settings,
@@ -83,7 +83,7 @@ export function openSession(parts: SessionParts): Session {
     log,
     signal,
     engine: () => (engine ??= openEngine()),
-    pipeline: (threads = 'with-first-task') => (pipeline ??= openPipeline(threads)),
+    pipeline: (threads = 'with-first-task', within = settings) => (pipeline ??= openPipeline(threads, within)),
     tell,
     fail: (thrown, at, stage) => {
       if (json) out.json(failureLine(asEngineError(thrown), at));

@@ -10,6 +10,11 @@ const CGROUPS = '/sys/fs/cgroup';
 
 type ReadText = (path: string) => string | null;
 
+/** Bytes of memory that the process needs at most with so many threads at work. */
+export function memoryOf(threads: number): number {
+  return BASE_MEMORY + threads * THREAD_MEMORY;
+}
+
 /** Worker threads for a setting: the number given, or one for each core that there is memory for. */
 export function threadCount(threads: number | 'auto', read: ReadText = readText): number {
   if (threads !== 'auto') return threads;

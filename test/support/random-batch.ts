@@ -29,6 +29,7 @@ export function randomBatch(random: Random): Batch {
       jobs: 1 + random.below(9),
       retries: random.below(9),
       spoolBytes: 1_000_000 + random.below(1e9),
+      memoryBytes: 1_000_000 + random.below(1e9),
       abortOnError: random.chance(0.5),
     }),
   };

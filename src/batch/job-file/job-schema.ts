@@ -97,7 +97,12 @@ const DEFAULTS: v.GenericSchema<unknown, JobDefaults> = struct({
   tls: v.optional(tls),
   retries: v.optional(whole(0, 100)),
   limits: v.optional(
-    struct({ jobs: v.optional(whole(1, 1024)), spoolBytes: v.optional(bytes), abortOnError: v.optional(yesNo) }),
+    struct({
+      jobs: v.optional(whole(1, 1024)),
+      spoolBytes: v.optional(bytes),
+      memoryBytes: v.optional(bytes),
+      abortOnError: v.optional(yesNo),
+    }),
   ),
 });
 
@@ -176,7 +181,12 @@ export interface JobDefaults extends Common {
   tls?: (typeof TLS_WORDS)[number] | undefined;
   retries?: number | undefined;
   limits?:
-    | { jobs?: number | undefined; spoolBytes?: number | string | undefined; abortOnError?: boolean | undefined }
+    | {
+        jobs?: number | undefined;
+        spoolBytes?: number | string | undefined;
+        memoryBytes?: number | string | undefined;
+        abortOnError?: boolean | undefined;
+      }
     | undefined;
 }
 

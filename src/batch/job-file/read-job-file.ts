@@ -75,11 +75,12 @@ function checkRepeated(creds: readonly JobCreds[], note: NoteProblem): void {
 
 /** What defaults say about the run as a whole. */
 export function limitsOf({ limits = {}, retries }: NonNullable<JobDocument['defaults']>): BatchLimits {
-  const { jobs, spoolBytes, abortOnError } = limits;
+  const { jobs, spoolBytes, memoryBytes, abortOnError } = limits;
   return {
     ...(jobs === undefined ? {} : { jobs }),
     ...(retries === undefined ? {} : { retries }),
     ...(spoolBytes === undefined ? {} : { spoolBytes: bytesOf(spoolBytes) }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes: bytesOf(memoryBytes) }),
     ...(abortOnError === undefined ? {} : { abortOnError }),
   };
 }

@@ -26,8 +26,8 @@ function said<Value extends object>(value: Value): Value {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as Value;
 }
 
-function defaultsOf({ jobs, retries, spoolBytes, abortOnError }: BatchLimits): JobDefaults {
-  const limits = said({ jobs, spoolBytes, abortOnError });
+function defaultsOf({ jobs, retries, spoolBytes, memoryBytes, abortOnError }: BatchLimits): JobDefaults {
+  const limits = said({ jobs, spoolBytes, memoryBytes, abortOnError });
   return said({ retries, limits: Object.keys(limits).length === 0 ? undefined : limits });
 }
 

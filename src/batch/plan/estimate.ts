@@ -7,6 +7,7 @@ import type { FormatContext } from '../../formats/context.ts';
 import { parseDockerReference } from '../../formats/distribution/docker-reference.ts';
 import type { PullsLeft, Registries } from '../../formats/distribution/registry.ts';
 import { parseLocation } from '../../formats/transports.ts';
+import { memoryOf } from '../../pool/cpu-count.ts';
 import { humanSize } from '../../reporting/human-size.ts';
 import type { Plan, PlannedBlob } from './plan.ts';
 import { calibrate, type Rates } from './calibrate.ts';
@@ -24,11 +25,6 @@ export interface Estimate {
   pulls: { host: string; needed: number; left: number | null; limit: number | null }[];
 }
 
-const MIB = 1024 * 1024;
-/** What README promises of memory: see there. */
-const BASE_MEMORY = 120 * MIB;
-const THREAD_MEMORY = 80 * MIB;
-
 /** Destinations whose blobs wait beside them until the whole is written. */
 const WRITTEN_TWICE: ReadonlySet<string | null> = new Set(['docker-archive', 'oci-archive']);
 
@@ -44,7 +40,7 @@ export async function estimate(plan: Plan, context: FormatContext, spoolBytes: n
     threads,
     rates: { keep: Math.round(rates.keep), pack: packRates(rates) },
     disks: await disksOf(open, rates, context.tempDir, spoolBytes),
-    memory: { needed: BASE_MEMORY + threads * THREAD_MEMORY, free: freemem() },
+    memory: { needed: memoryOf(threads), free: freemem() },
     pulls: pullsOf(plan, context.registries),
   };
 }

@@ -45,7 +45,7 @@ defaults:
   compression: { format: zstd, level: 19, reproducible: true }
   tls: enabled
   retries: 7
-  limits: { jobs: 4, spoolBytes: 1.5GiB, abortOnError: true }
+  limits: { jobs: 4, spoolBytes: 1.5GiB, memoryBytes: 500MB, abortOnError: true }
   format: v2s2
   allow: manifest
 sync:
@@ -75,7 +75,7 @@ sync:
     );
     const defaults = { referrers: true, format: 'docker', allow: 'manifest', platforms: ['linux/amd64'] };
     expect(batch).toEqual({
-      limits: { jobs: 4, retries: 7, spoolBytes: 1.5 * 1024 ** 3, abortOnError: true },
+      limits: { jobs: 4, retries: 7, spoolBytes: 1.5 * 1024 ** 3, memoryBytes: 500_000_000, abortOnError: true },
       entries: [
         {
           ...defaults,
