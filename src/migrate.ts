@@ -3,6 +3,7 @@ import type { BatchEvent } from './batch/events.ts';
 import type { Ledger } from './batch/ledger/ledger.ts';
 import { ledgerPath, openLedger } from './batch/ledger/open-ledger.ts';
 import { settingsWithin } from './batch/memory-bound.ts';
+import { keyOf } from './batch/plan/keys.ts';
 import { batchId } from './batch/plan/make-plan.ts';
 import { migrateWith } from './batch/run/migrate-with.ts';
 import type { BatchTools } from './batch/tools.ts';
@@ -54,10 +55,15 @@ export interface BatchParts extends AsyncDisposable {
   tools: BatchTools;
 }
 
+/** Beside the job file; without one, where paths that begin at this directory mean what they mean here. */
+export function defaultLedger(jobFile: string | null, batch: Batch): string {
+  return ledgerPath(jobFile, keyOf(batchId(batch), process.cwd()), process.env);
+}
+
 async function openParts(batch: Batch, options: MigrateOptions): Promise<BatchParts & { ledger: Ledger }> {
   const opened = await openTools(options, batch.limits);
   try {
-    const path = options.ledger ?? ledgerPath(null, batchId(batch), process.env);
+    const path = options.ledger ?? defaultLedger(null, batch);
     const ledger = await openLedger(path, { flock: (fd, mode) => opened.system.lock(fd, mode) });
     const close = async (): Promise<void> => {
       await ledger.close();

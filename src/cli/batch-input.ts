@@ -4,7 +4,7 @@ import type { JobWithAccess } from '../batch/job-file/read-job-file.ts';
 import type { BlobCache } from '../cache/blob-cache.ts';
 import { engineError } from '../errors/kinds.ts';
 import type { RegistryOptions } from '../formats/distribution/registry.ts';
-import { type BatchOptions, batchOfOperands, limitsOf } from './batch-options.ts';
+import { type BatchOptions, batchOfOperands, limitsOf, withTyped } from './batch-options.ts';
 import { openCache } from './cache-option.ts';
 import { registryOptions } from './registry-options.ts';
 import type { Session } from './session.ts';
@@ -28,7 +28,8 @@ export async function readBatch(
   const { job, file, warnings } = await readJob(session, operands, options);
   const { jobs } = session.settings;
   const limits = { ...job.batch.limits, ...defined(limitsOf(options)), ...(jobs === 'auto' ? {} : { jobs }) };
-  const batch: Batch = { ...job.batch, limits };
+  const said = file === null ? job.batch : withTyped(job.batch, options, session.settings.compression);
+  const batch: Batch = { ...said, limits };
   const side = (which: 'src' | 'dest'): RegistryOptions =>
     withAccess(registryOptions(options, which, session), job.registries ?? {});
   const { pool } = await session.pipeline('with-first-task', settingsWithin(session.settings, limits));

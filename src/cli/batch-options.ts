@@ -76,6 +76,16 @@ export function batchOfOperands(
   return batch;
 }
 
+/** What a file says, with what was typed in its place. Throws INVALID_ARGUMENT. */
+export function withTyped(batch: Batch, options: BatchOptions, settings: CompressionSettings): Batch {
+  const typed = Object.entries(termsOf(options, settings)).filter(([, value]) => value !== undefined);
+  if (typed.length === 0) return batch;
+  const terms = Object.fromEntries(typed) as Partial<BatchEntry>;
+  const changed = { ...batch, entries: batch.entries.map((entry) => ({ ...entry, ...terms })) };
+  checkBatch(changed);
+  return changed;
+}
+
 /** A star or a question mark makes it a pattern, unless there is a registry in it. */
 function sourceOf(location: string): BatchSource {
   const isPattern = /[*?]/.test(location) && !location.startsWith('docker:');

@@ -26,16 +26,14 @@ export async function runBatchOf(
   const watch = await watchBatch(session, options);
   try {
     const pipeline = await session.pipeline();
-    const { migrate } = await import('../migrate.ts');
-    const { ledgerPath } = await import('../batch/ledger/open-ledger.ts');
-    const { batchId } = await import('../batch/plan/make-plan.ts');
+    const { defaultLedger, migrate } = await import('../migrate.ts');
     const codes: ExitCode[] = [];
     const events = migrate(job.batch, {
       ...parts,
       pipeline,
       settings: session.settings,
       signal: session.signal,
-      ledger: options.ledger ?? ledgerPath(file, batchId(job.batch), process.env),
+      ledger: options.ledger ?? defaultLedger(file, job.batch),
       trustLedger: options.trustLedger,
     });
     for await (const event of events) {

@@ -62,6 +62,16 @@ sync:
     expect((await run('report', job)).stdout.toString()).toBe(status.stdout.toString());
   });
 
+  it('takes what was typed before what a file says, and refuses what cannot be meant', async () => {
+    writeFileSync(lab.path('list.txt'), `${lab.path('one.tar')} ${out()}\n`);
+    expect((await run('run', '--from', lab.path('list.txt'), '--dest-compress-format', 'zstd')).code).toBe(0);
+    const index = JSON.parse(readFileSync(lab.path('out/index.json'), 'utf8')) as { manifests: { digest: string }[] };
+    const manifest = readFileSync(lab.path(`out/blobs/sha256/${index.manifests[0]!.digest.slice(7)}`), 'utf8');
+    expect(manifest).toContain('tar+zstd');
+    const refused = await run('run', '--from', lab.path('list.txt'), '--semver', 'new');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/range of versions/)]);
+  });
+
   it('goes on after a broken archive, lists it for the next run, and exits 3', async () => {
     truncateSync(lab.path('two.tar'), 3000);
     const first = await run('run', pattern(), out(), '--ledger', lab.path('l'));

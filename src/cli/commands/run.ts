@@ -50,9 +50,8 @@ async function ledgerOf(session: Session, operands: readonly string[], options: 
   const [only, ...others] = operands;
   if (only !== undefined && others.length === 0) return only;
   const { job, file } = await readBatch(session, operands, options);
-  const { ledgerPath } = await import('../../batch/ledger/open-ledger.ts');
-  const { batchId } = await import('../../batch/plan/make-plan.ts');
-  return ledgerPath(file, batchId(job.batch), process.env);
+  const { defaultLedger } = await import('../../migrate.ts');
+  return defaultLedger(file, job.batch);
 }
 
 const OUTRO = `
