@@ -45,6 +45,8 @@ export interface BatchEntry {
   format?: ManifestFormat | undefined;
   preserveDigests?: boolean | undefined;
   allow?: Equality | undefined;
+  /** What of the bounds of the run is another one for these images. */
+  limits?: Pick<BatchLimits, 'retries' | 'abortOnError'> | undefined;
 }
 
 export interface BatchPacking {

@@ -102,6 +102,7 @@ function randomEntry(random: Random): BatchEntry {
       format: random.pick(['oci', 'docker'] as const),
       preserveDigests: random.chance(0.5),
       allow: random.pick(EQUALITIES),
+      limits: { retries: random.below(9), ...some(random, { abortOnError: random.chance(0.5) }) },
     }),
   };
 }

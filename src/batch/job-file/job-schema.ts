@@ -120,6 +120,7 @@ export const ENTRY: v.GenericSchema<unknown, JobEntry> = struct({
   ),
   repos: v.optional(struct(names)),
   ...common,
+  limits: v.optional(struct({ retries: v.optional(whole(0, 100)), abortOnError: v.optional(yesNo) })),
   rename: v.optional(
     listOf(struct({ from: text, to: v.string('text; put quotes around it') }), 'a list of from and to'),
   ),
@@ -174,6 +175,7 @@ export interface JobEntry extends Common {
       })
     | undefined;
   repos?: Names | undefined;
+  limits?: { retries?: number | undefined; abortOnError?: boolean | undefined } | undefined;
   rename?: { from: string; to: string }[] | undefined;
 }
 

@@ -46,6 +46,7 @@ export function readEntry(entry: JobEntry, defaults: JobDefaults, note: NoteProb
     format: formatOf(entry.format ?? defaults.format),
     preserveDigests: entry.preserveDigests ?? defaults.preserveDigests,
     allow: entry.allow ?? defaults.allow,
+    limits: entry.limits === undefined ? undefined : orNothing(said(entry.limits)),
   };
   if (wrong || source === null || target === null) return null;
   const withNames = source.type === 'registry' && repositories !== undefined ? { ...source, repositories } : source;

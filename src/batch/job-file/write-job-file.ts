@@ -45,6 +45,7 @@ function entryOf(entry: BatchEntry): JobEntry {
     format: entry.format,
     preserveDigests: entry.preserveDigests,
     allow: entry.allow,
+    limits: entry.limits,
     rename: copyOf(entry.rename),
   });
 }

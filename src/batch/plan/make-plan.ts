@@ -205,7 +205,7 @@ class Reading {
     const { shelf, signal, onWarning } = this.#options;
     const { location, error: missing } = source;
     if (missing !== null) return missing;
-    const retries = this.#batch.limits.retries ?? 3;
+    const retries = this.#entryOf(source).limits?.retries ?? this.#batch.limits.retries ?? 3;
     for (let attempt = 1; ; attempt++) {
       throwIfAborted(signal);
       try {

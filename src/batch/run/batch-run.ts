@@ -170,15 +170,16 @@ export class BatchRun {
   }
 
   async #failItem(claim: Claim, thrown: unknown): Promise<void> {
-    const { ledger, plan, emit } = this.#options;
+    const { ledger, plan, work, emit } = this.#options;
     const { signal } = this.#stop;
     if (signal.aborted && asEngineError(thrown).kind === 'Cancelled') return ledger.release(claim.token);
     const failure = failureOf(thrown);
-    const retries = isInVain(claim) ? 0 : (plan.batch.limits.retries ?? DEFAULT_RETRIES);
+    const limits = { ...plan.batch.limits, ...work.entryOf(claim.item).limits };
+    const retries = isInVain(claim) ? 0 : (limits.retries ?? DEFAULT_RETRIES);
     const retryIn = retryAfterMs(thrown, claim.attempt, retries);
     await ledger.fail(claim.token, failure, retryIn);
     emit(failedEvent(claim, failure, retryIn ?? null, plan));
-    if (retryIn !== undefined || plan.batch.limits.abortOnError !== true) return;
+    if (retryIn !== undefined || limits.abortOnError !== true) return;
     // Nobody comes to the image any more that would tell.
     if (claim.item.kind === 'blob') emit(imageFailedBy(claim, failure, plan));
     this.#stop.abort();

@@ -10,7 +10,7 @@ import type { SourceArtifact, SourceIndex, SourceItem } from '../../image/image-
 import { quoted } from '../../image/strict-json.ts';
 import type { BatchEntry } from '../batch.ts';
 import type { ImageDone } from '../events.ts';
-import type { Claim, ItemResult, Json } from '../ledger/ledger.ts';
+import type { Claim, ItemResult, Json, LedgerItem } from '../ledger/ledger.ts';
 import { fingerprintOf } from '../plan/fingerprint.ts';
 import type { Plan, PlannedBlob, PlannedImage } from '../plan/plan.ts';
 import type { Destinations } from './destinations.ts';
@@ -48,6 +48,15 @@ export class ItemWork {
     this.#images = new Map(parts.plan.images.map((image) => [image.key, image]));
     this.#blobs = new Map(parts.plan.blobs.map((blob) => [blob.key, blob]));
     this.#orders = new Map(parts.plan.images.map(({ key }, order) => [key, order]));
+  }
+
+  /** The entry of the batch that an item is for; the first one of a destination. */
+  entryOf({ kind, data }: LedgerItem): BatchEntry {
+    const { batch } = this.#parts.plan;
+    if (kind === 'destination') return batch.entries[(data as unknown as PlannedDestination).entry]!;
+    const image =
+      kind === 'blob' ? this.#images.get((data as unknown as PlannedBlob).image)! : (data as unknown as PlannedImage);
+    return this.#entryOf(image);
   }
 
   /** The source of an image, as a person wrote it. */

@@ -70,7 +70,8 @@ const EDGES: [object, boolean][] = [
   [entry({ compression: { format: 'gzip:isal', level: 22, reproducible: true, force: false } }), true],
   [entry({ compression: { format: 'xz' } }), false],
   [entry({ compression: 'zstd' }), false],
-  [entry({ limits: {} }), false],
+  [entry({ limits: { retries: 0, abortOnError: true } }), true],
+  [entry({ limits: { jobs: 1 } }), false],
   [entry({ platforms: ['linux/amd64'], referrers: 'yes' }), false],
   [[], false],
 ];

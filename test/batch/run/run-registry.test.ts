@@ -88,6 +88,16 @@ describe('a batch to a registry', () => {
     expect(ofType(events, 'finished')[0]).toMatchObject({ outcome: 'done' });
   });
 
+  it('tries as often as an entry says, whatever holds for the others', async () => {
+    const batch = batchOf(archives(2), below());
+    const [first, second] = batch.entries;
+    registry.fail({ method: 'PUT', path: /manifests/ }, { is: 'status', status: 503 }, 2);
+    const events = await lab.run({ ...batch, entries: [{ ...first!, limits: { retries: 0 } }, second!] });
+    const failed = ofType(events, 'image-failed').map(({ ref, retryInMs }) => `${ref} ${retryInMs === null}`);
+    expect(failed.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['team/app-0:1 true', 'team/app-1:1 false']);
+    expect(names(events)).toEqual(['team/app-1:1']);
+  });
+
   it('brings indexes with their images, from a registry too, and reads none of it again when nothing has changed', async () => {
     const layout = new FixtureLayout();
     const members = ['amd64', 'arm64'].map((architecture) => ({
