@@ -1,9 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLedgerReadOnly } from '../../src/batch/ledger/open-ledger.ts';
-import { CliLab, resultOf } from '../support/cli-lab.ts';
+import { CliLab, resultOf, stderrLine } from '../support/cli-lab.ts';
 import { makeFleet, writeFleet } from '../support/fleet.ts';
 import { sha256 } from '../support/packed.ts';
 import { seeded } from '../support/random.ts';
@@ -40,13 +39,16 @@ describe('a run that is killed', () => {
     const random = seeded(11);
     let killed = 0;
     for (let attempt = 0; attempt < KILLS; attempt++) {
-      const child = lab.start(command(to('killed'), 'killed.ledger'));
+      const child = lab.start([...command(to('killed'), 'killed.ledger'), '--progress', 'json']);
       const ended = resultOf(child);
-      await setTimeout(500 + random.below(1200));
+      // At a moment of the work, however fast the machine is.
+      let left = random.below(4);
+      const isMoment = (line: string): boolean => line.includes('"changed":true') || line.includes('"layer-started"');
+      await stderrLine(child, (line) => isMoment(line) && left-- <= 0).catch(() => {});
       child.kill('SIGKILL');
       if ((await ended).code === null) killed += 1;
     }
-    expect(killed).toBeGreaterThan(0);
+    expect(killed).toBe(KILLS);
     const last = await lab.run(...command(to('killed'), 'killed.ledger'));
     expect([last.code, last.stderr]).toEqual([0, expect.any(String)]);
     expect(contentOf(lab.path('killed'))).toEqual(contentOf(lab.path('whole')));

@@ -359,6 +359,8 @@ function drip(response: ServerResponse, rest: Buffer, bytes: number): void {
 }
 
 function sendHead({ response, fault }: Call, status: number, headers: Record<string, string>): void {
+  // An answer without a body has nothing to begin with.
+  if (fault?.is === 'stall') return;
   response.writeHead(status, overlaid({ ...headers, 'Content-Length': '0' }, fault)).end();
 }
 
