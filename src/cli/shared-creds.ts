@@ -22,10 +22,12 @@ export async function refuseForTwo(session: Session, places: readonly string[]):
 }
 
 async function hostsOf(places: readonly string[]): Promise<Set<string>> {
-  const { parseDockerDestination } = await import('../formats/distribution/docker-reference.ts');
+  const { parseDockerDestination, parseDockerHost } = await import('../formats/distribution/docker-reference.ts');
   const hosts = new Set<string>();
   for (const place of places) {
-    if (place.startsWith('docker:')) hosts.add(parseDockerDestination(place.slice('docker:'.length)).host);
+    if (!place.startsWith('docker:')) continue;
+    const rest = place.slice('docker:'.length);
+    hosts.add(parseDockerHost(rest) ?? parseDockerDestination(rest).host);
   }
   return hosts;
 }
