@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { parseJobFile } from '../src/batch/job-file/read-job-file.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -12,6 +13,14 @@ function examples(): string[] {
   const text = readFileSync(join(root, 'README.md'), 'utf8');
   return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
 }
+
+it('has a job file that means what it says', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  const jobs = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, job]) => job!);
+  expect(jobs).toHaveLength(1);
+  const { batch } = parseJobFile(jobs[0]!, 'README.md', { REGISTRY_PASSWORD: 'secret' });
+  expect(batch.entries.map(({ source }) => source.type)).toEqual(['pattern', 'repository', 'location']);
+});
 
 it('has examples that compile against what the package exports', () => {
   const dir = mkdtempSync(join(tmpdir(), 'layermill-readme-'));

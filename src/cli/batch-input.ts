@@ -8,6 +8,7 @@ import { type BatchOptions, batchOfOperands, limitsOf, withTyped } from './batch
 import { openCache } from './cache-option.ts';
 import { registryOptions } from './registry-options.ts';
 import type { Session } from './session.ts';
+import { refuseForTwo } from './shared-creds.ts';
 
 /** A batch as a person gave it, and what goes with it. */
 export interface BatchInput {
@@ -30,11 +31,23 @@ export async function readBatch(
   const limits = { ...job.batch.limits, ...defined(limitsOf(options)), ...(jobs === 'auto' ? {} : { jobs }) };
   const said = file === null ? job.batch : withTyped(job.batch, options, session.settings.compression);
   const batch: Batch = { ...said, limits };
+  await refuseSharedCreds(session, batch, options);
   const side = (which: 'src' | 'dest'): RegistryOptions =>
     withAccess(registryOptions(options, which, session), job.registries ?? {});
   const { pool } = await session.pipeline('with-first-task', settingsWithin(session.settings, limits));
   const parts = { from: side('src'), to: side('dest'), cache: openCache(session, pool, options) };
   return { job: { ...job, batch }, file, warnings, parts };
+}
+
+/** `--creds` holds the password of one registry. Throws INVALID_ARGUMENT where it would go to another one too. */
+async function refuseSharedCreds(session: Session, { entries }: Batch, options: BatchOptions): Promise<void> {
+  // commander gives false for --no-creds.
+  if (typeof options.creds !== 'string') return;
+  const sources = entries.map(({ source }) => source.location);
+  // Any name shows where it leads.
+  const targets = entries.map(({ target }) => target.replaceAll(/\{[^{}]*\}/g, 'x'));
+  if (options.srcCreds === undefined) await refuseForTwo(session, sources);
+  if (options.destCreds === undefined) await refuseForTwo(session, targets);
 }
 
 /** How a job file says that its registries are spoken to. */

@@ -23,9 +23,11 @@ export interface BatchOptions extends Omit<CopyOptions, 'additionalTag' | 'diges
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 
-/** Adds the options that say what images are wanted, and how they are to come. */
-export function addBatchOptions(command: Command): Command {
+/** Adds the operands, and the options that say what images are wanted, and how they are to come. */
+export function addBatchOptions(command: Command, operands: string): Command {
   return command
+    .usage('[options] <jobfile> | <source...> <destination>')
+    .argument('[operands...]', operands)
     .option('--from <file>', 'a job file; also one of regsync, skopeo sync or image-syncer, or a list of references')
     .option('--from-auth <file>', 'the auth file that goes with one of image-syncer')
     .option('--platform <platform>', 'of an index only os/architecture; may be repeated', collect)

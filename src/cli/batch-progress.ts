@@ -29,7 +29,8 @@ export function showBatch(progress: ProgressDisplay): BatchDisplay {
     },
     close: () => {
       end();
-      if (progress.style === 'plain') progress.line(`layermill: ${batchLine(now)}`);
+      // Of what failed before it was planned there is nothing to say.
+      if (progress.style === 'plain' && now !== NO_PROGRESS) progress.line(`layermill: ${batchLine(now)}`);
     },
   };
 }

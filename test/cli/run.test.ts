@@ -95,10 +95,16 @@ sync:
       [['run', lab.path('none.yaml')], /none\.yaml/],
       [['run', jobFile('version: 1\nsync: [{ sources: a, target: b }]\n')], /did you mean source\?/],
       [['plan', lab.path('one.tar'), out(), '--shards', '0'], /--shards/],
+      [['plan', lab.path('one.tar'), out(), '--shards', '1', '-o', lab.path('none/shard')], /none\/shard-1\.yaml/],
+      [
+        ['run', 'docker://one.example/a:1', 'docker://two.example/{path}:{tag}', '--creds', 'me:secret'],
+        /one\.example and two\.example; say whose it is/,
+      ],
     ] as const) {
       const { code, stderr } = await run(...args);
       expect([args, code]).toEqual([args, 2]);
       expect(stderr).toMatch(text);
+      expect(stderr).not.toMatch(/0\/0 images|secret/);
     }
     expect(existsSync(lab.path('out'))).toBe(false);
   });

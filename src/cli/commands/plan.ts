@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { asEngineError } from '../../errors/wire.ts';
 import type { Batch } from '../../batch/batch.ts';
 import type { PlanTotals } from '../../batch/events.ts';
 import { jobDocument, printJobFile } from '../../batch/job-file/write-job-file.ts';
@@ -10,7 +9,7 @@ import { humanSize } from '../../reporting/human-size.ts';
 import { printable } from '../../reporting/printable.ts';
 import { addBatchOptions, type BatchOptions } from '../batch-options.ts';
 import { readBatch } from '../batch-input.ts';
-import { EXIT, type ExitCode, exitCodeOf } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { addRegistryOptions } from '../registry-options.ts';
 import type { Session } from '../session.ts';
 import { table } from '../terminal.ts';
@@ -26,11 +25,7 @@ interface Options extends BatchOptions {
 export const verb: Verb = {
   define: (command) =>
     void addRegistryOptions(
-      addBatchOptions(
-        command
-          .usage('[options] <jobfile> | <source...> <destination>')
-          .argument('[operands...]', 'as of `layermill run`; with --from alone, its job file is printed'),
-      )
+      addBatchOptions(command, 'as of `layermill run`; with --from alone, its job file is printed')
         .option('--print-job', 'print the job file that says the same, also where --from has a target beside it')
         .option('--images', 'list every image, with where it goes')
         .option('--shards <n>', 'write so many job files that share as few layers as possible')
@@ -139,11 +134,7 @@ async function writeShards(session: Session, plan: Plan, { shards, output = 'sha
   const batches: Batch[] = shardsOf(plan, Number(shards));
   for (const [at, batch] of batches.entries()) {
     const path = `${output}-${at + 1}.yaml`;
-    try {
-      await writeFile(path, printJobFile({ batch }, [`shard ${at + 1} of ${batches.length}`]));
-    } catch (error) {
-      return exitCodeOf(asEngineError(error), 'before');
-    }
+    await writeFile(path, printJobFile({ batch }, [`shard ${at + 1} of ${batches.length}`]));
     if (session.json) session.out.json({ path, entries: batch.entries.length });
     else session.out.line(`${path}  ${counted(batch.entries.length, 'source')}`);
   }

@@ -15,14 +15,7 @@ interface Options extends BatchOptions, RunBatchOptions {
 export const verb: Verb = {
   define: (command) =>
     void addRegistryOptions(
-      addBatchOptions(
-        command
-          .usage('[options] <jobfile> | <source...> <destination>')
-          .argument(
-            '[operands...]',
-            'a job file; or sources as of `layermill copy`, patterns too, and where all of them go',
-          ),
-      )
+      addBatchOptions(command, 'a job file; or sources as of `layermill copy`, patterns too, and where all of them go')
         .option('--ledger <file>', 'the record of the run (default: beside the job file, else in the state directory)')
         .option('--trust-ledger', 'ask nobody about what the ledger calls done')
         .option('--status', 'say how far the run is that has this ledger, and run nothing')
