@@ -30,7 +30,8 @@ const leanUndici = {
         Object.assign(Dispatcher.prototype, api);
         export { default as Agent } from 'undici/lib/dispatcher/agent.js';
         export { default as Pool } from 'undici/lib/dispatcher/pool.js';
-        export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';`,
+        export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';
+        export { default as buildConnector } from 'undici/lib/core/connect.js';`,
     }));
   },
 };

@@ -4,6 +4,7 @@ import { engineError } from '../../errors/kinds.ts';
 import type { Endpoint } from './access-types.ts';
 import { MayPass } from './may-pass.ts';
 import { proxyFor } from './proxies.ts';
+import { wideReads } from './wide-reads.ts';
 
 const CONNECT_MS = 30_000;
 
@@ -55,7 +56,7 @@ function openAgent(proxy: string | null, { insecure, tls }: Trust): Dispatcher {
   // Node takes `ca` for all there are; a registry's own come on top of those that the machine trusts.
   const ca = tls.ca === undefined ? {} : { ca: [...rootCertificates, ...tls.ca] };
   const connect = { ...tls, ...ca, rejectUnauthorized: !insecure, timeout: CONNECT_MS };
-  if (proxy === null) return new Agent({ connect });
+  if (proxy === null) return new Agent({ connect: wideReads(connect) });
   const clientFactory = (origin: URL, options: object): Dispatcher => new ToProxy(origin, options);
   return new ProxyAgent({ uri: proxy, requestTls: connect, clientFactory });
 }

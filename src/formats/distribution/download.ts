@@ -8,13 +8,11 @@ import type { TaskPool } from '../../tasks/task-pool.ts';
 import type { Endpoint } from './access-types.ts';
 import type { Answer } from './exchange.ts';
 import { MayPass } from './may-pass.ts';
+import { Pieces } from './pieces.ts';
 import type { TransferOptions } from './registry.ts';
 import { retrying } from './retrying.ts';
 import { pathOf, scopeOf } from './scopes.ts';
 import type { Call, Wire } from './wire.ts';
-
-/** Bytes that go to the disk at once. */
-const PIECE_BYTES = 512 * 1024;
 
 /** Achieving less does not count as progress, so that a server cannot be retried for ever. */
 const WORTH_BYTES = 1024 * 1024;
@@ -87,8 +85,7 @@ class Transfer {
   readonly #file: FileHandle;
   readonly #blob: Download;
   readonly #onProgress: ((bytes: number) => void) | undefined;
-  /** Two, so that one is filled while the other is written. */
-  readonly #buffers: Buffer[];
+  readonly #pieces: Pieces;
   #at = 0;
   #most = 0;
   #etag: string | null = null;
@@ -101,8 +98,7 @@ class Transfer {
   constructor(wire: Wire, file: FileHandle, blob: Download, { onProgress, sha256 }: Watching) {
     [this.#wire, this.#file, this.#blob, this.#onProgress] = [wire, file, blob, onProgress];
     [this.#sha256, this.#running] = [sha256, sha256?.start() ?? null];
-    const bytes = Math.max(1, Math.min(PIECE_BYTES, blob.size));
-    this.#buffers = [Buffer.allocUnsafe(bytes), Buffer.allocUnsafe(bytes)];
+    this.#pieces = new Pieces(blob.size, (piece, at) => this.#put(piece, at));
   }
 
   async fill(signal: AbortSignal | undefined): Promise<void> {
@@ -192,31 +188,18 @@ class Transfer {
 
   async #write(answer: Answer): Promise<void> {
     const { size } = this.#blob;
-    let [filled, turn, start] = [0, 0, this.#at];
-    let written = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      await written;
-      const [piece, at] = [this.#buffers[turn]!.subarray(0, filled), start];
-      written = this.#put(piece, at);
-      // Who waits for it may not be there yet when it fails.
-      written.catch(() => undefined);
-      [turn, start, filled] = [1 - turn, start + filled, 0];
-    };
+    const pieces = this.#pieces;
+    pieces.startAt(this.#at);
     try {
-      for await (const chunk of answer.chunks()) {
-        if (start + filled + chunk.length > size) throw this.#wrongSize(start + filled + chunk.length);
-        for (let from = 0; from < chunk.length;) {
-          const copied = chunk.copy(this.#buffers[turn]!, filled, from);
-          from += copied;
-          filled += copied;
-          if (filled === this.#buffers[turn]!.length) await flush();
-        }
-        this.#onProgress?.(start + filled);
-      }
+      await answer.pour((chunk) => {
+        if (pieces.end + chunk.length > size) throw this.#wrongSize(pieces.end + chunk.length);
+        const taken = pieces.take(chunk);
+        this.#onProgress?.(pieces.end);
+        return taken;
+      });
     } finally {
       // What came before the connection broke need not come again.
-      if (filled > 0) await flush();
-      await written;
+      await pieces.flush();
     }
     if (this.#at < size) throw this.#tooShort(answer);
   }

@@ -1,17 +1,12 @@
-import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { engineError } from '../../errors/kinds.ts';
-import { Idle, brokenBy } from './broken.ts';
+import { brokenBy } from './broken.ts';
 import type { Connections, Trust } from './connections.ts';
+import { Reply, type Take } from './reply.ts';
 
-/** Fewer bytes than this in the whole time allowed count as none. */
-const LEAST_PROGRESS = 1024;
 /** More than this is not worth a connection. */
 const DROPPED_BYTES = 16 * 1024;
 const DROPPED_MS = 2_000;
-
-type BodyReadable = Dispatcher.ResponseData['body'];
 
 export interface Timeouts {
   /** Milliseconds without bytes after which a connection counts as broken. */
@@ -34,8 +29,8 @@ export interface Answer {
   url: URL;
   header(name: string): string | undefined;
   headers(name: string): string[];
-  /** The bytes as they come. Throws MayPass when the connection breaks or nothing comes for too long. */
-  chunks(): AsyncGenerator<Buffer>;
+  /** Hands the bytes over. Throws MayPass when the connection breaks or nothing comes for too long, and what `take` throws. */
+  pour(take: Take): Promise<void>;
   /** Lets go of what was not read. */
   drop(): void;
 }
@@ -48,84 +43,69 @@ export async function exchange(
   timeouts: Timeouts,
 ): Promise<Answer> {
   const { method, url, headers, body, signal } = outgoing;
-  const withBody = body !== null;
-  // Many requests stop by the same signal, and Node would warn of that.
-  if (signal !== undefined) setMaxListeners(0, signal);
-  try {
-    const {
-      statusCode,
-      headers: got,
-      body: coming,
-    } = await connections.to(url, trust).request({
+  const reply = new Reply(Buffer.isBuffer(body) ? null : body, signal);
+  connections.to(url, trust).dispatch(
+    {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
       headers: { 'user-agent': 'layermill', 'accept-encoding': 'identity', ...headers },
       body,
-      signal: signal ?? null,
-      headersTimeout: withBody ? timeouts.answerMs : timeouts.idleMs,
+      headersTimeout: body === null ? timeouts.idleMs : timeouts.answerMs,
       bodyTimeout: 0,
       // undici would close a connection after each HEAD, for servers that answer it with a body: most of the time of a batch that
       // is looked at went into connections. After such an answer the next request fails, and is sent again.
       reset: false,
-    });
-    coming.on('error', () => undefined);
+    },
+    reply,
+  );
+  try {
+    const { status, headers: got } = await reply.head;
     const all = (name: string): string[] => [got[name] ?? []].flat();
     return {
-      status: statusCode,
+      status,
       url,
       header: (name) => all(name)[0],
       headers: all,
-      chunks: () => chunksOf(coming, url.host, signal, timeouts.idleMs),
-      drop: () => drop(coming),
+      pour: (take) => pour(reply, take, outgoing, timeouts),
+      drop: () => drop(reply),
     };
   } catch (error) {
     throw brokenBy(error, url.host, signal);
   }
 }
 
-/** A connection whose last answer was read to its end can be used again. */
-function drop(body: BodyReadable): void {
-  if (body.closed || body.destroyed) return;
-  body.dump({ limit: DROPPED_BYTES, signal: AbortSignal.timeout(DROPPED_MS) }).catch(() => body.destroy());
-}
-
-async function* chunksOf(
-  body: Readable,
-  host: string,
-  signal: AbortSignal | undefined,
-  idleMs: number,
-): AsyncGenerator<Buffer> {
-  let [bytes, busy] = [0, false];
-  const timer = setTimeout(() => {
-    // Whoever takes the bytes may be slow: that is not the network's fault.
-    if (busy) timer.refresh();
-    else body.destroy(new Idle());
-  }, idleMs);
+async function pour(reply: Reply, take: Take, { url, signal }: Outgoing, { idleMs }: Timeouts): Promise<void> {
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes >= LEAST_PROGRESS) {
-        bytes = 0;
-        timer.refresh();
-      }
-      busy = true;
-      yield chunk;
-      busy = false;
-    }
+    await reply.pour(take, idleMs);
   } catch (error) {
-    throw brokenBy(error, host, signal);
-  } finally {
-    clearTimeout(timer);
-    body.destroy();
+    throw reply.refused ? error : brokenBy(error, url.host, signal);
   }
 }
+
+/** A connection whose last answer was read to its end can be used again. */
+function drop(reply: Reply): void {
+  if (reply.over) return;
+  let left = DROPPED_BYTES;
+  const timer = setTimeout(() => reply.stop(new Dropped()), DROPPED_MS);
+  const take = ({ length }: Buffer): void => {
+    left -= length;
+    if (left < 0) throw new Dropped();
+  };
+  reply
+    .pour(take, DROPPED_MS)
+    .catch(() => undefined)
+    .finally(() => clearTimeout(timer));
+}
+
+/** Nobody wants the rest of an answer. */
+class Dropped extends Error {}
 
 /** The whole body of a small document. Throws LIMIT_EXCEEDED before more than `most` bytes are in memory. */
 export async function bodyOf(answer: Answer, most: number, what: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of answer.chunks()) {
+  await answer.pour((chunk) => {
     size += chunk.length;
     if (size > most) {
       throw engineError('LIMIT_EXCEEDED', `${what} has more than ${most} bytes`, {
@@ -133,7 +113,7 @@ export async function bodyOf(answer: Answer, most: number, what: string): Promis
         allowed: most,
       });
     }
-    chunks.push(chunk);
-  }
+    chunks.push(Buffer.from(chunk));
+  });
   return Buffer.concat(chunks);
 }
