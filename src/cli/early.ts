@@ -9,7 +9,7 @@ export interface EarlyLook {
    * The real settings are checked against it.
    */
   threads: number | 'auto' | null;
-  /** Blobs go from registries to where they stay as they are: it may well need no threads at all. */
+  /** Blobs go from or to registries and stay as they are: it may well need no threads at all. */
   fetches: boolean;
 }
 
@@ -52,13 +52,12 @@ function verbOf(options: readonly string[]): string | null {
 
 /** A guess: what is wrong with it costs the time that threads need to start. */
 function fetches(options: readonly string[]): boolean {
-  const places = options.filter((word) => /^[a-z-]+:/.test(word));
+  const places = options.filter((word) => /^[a-z-]+:/.test(word)).map((word) => word.slice(0, word.indexOf(':')));
   const packs = options.some((word) => /^--(dest-|reproducible)/.test(word) && !word.startsWith('--dest-tls'));
   if (verbOf(options) !== 'copy' || packs || places.length < 2) return false;
-  return (
-    places.slice(0, -1).every((place) => place.startsWith('docker:')) &&
-    /^(dir|oci|oci-archive):/.test(places.at(-1) ?? '')
-  );
+  const [sources, to] = [places.slice(0, -1), places.at(-1)!];
+  if (to === 'docker') return sources.every((source) => ['docker', 'oci', 'dir'].includes(source));
+  return sources.every((source) => source === 'docker') && ['dir', 'oci', 'oci-archive'].includes(to);
 }
 
 function wantsJson(options: readonly string[]): boolean {

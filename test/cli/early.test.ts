@@ -43,7 +43,9 @@ it.each([
   ['copy docker://host/app oci:out --dest-compress-format zstd', false],
   ['copy docker://host/app oci:out --reproducible', false],
   ['copy docker://host/app docker-archive:out.tar', false],
+  ['copy oci:in dir:in docker://host/app', true],
   ['copy oci:in docker://host/app oci:out', false],
+  ['copy docker-archive:in.tar docker://host/app', false],
   ['copy app.tar oci:out', false],
   ['import docker://host/app oci:out', false],
 ])('`%s` only fetches: %s', (line, expected) => {

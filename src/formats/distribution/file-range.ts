@@ -3,27 +3,28 @@ import { Readable } from 'node:stream';
 import { engineError } from '../../errors/kinds.ts';
 import { asEngineError } from '../../errors/wire.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { PassingHash } from './passing-hash.ts';
 
 const READ_BYTES = 512 * 1024;
 
-/**
- * The bytes of a blob from `start` to before `end`, as the body of a request; `onBytes` gets how many were taken so far,
- * counted from the start of the blob. Fails with SIZE_MISMATCH when the file ends earlier.
- */
-export function fileRange(
-  blob: BlobRef & { size: number },
-  start: number,
-  end: number,
-  onBytes: (bytes: number) => void,
-): Readable {
-  return Readable.from(readRange(blob, start, end, onBytes), { objectMode: false, highWaterMark: 1 });
+/** Who looks on while a blob is read. */
+export interface RangeWatch {
+  /** How many bytes were taken so far, counted from the start of the blob. */
+  onBytes: (bytes: number) => void;
+  /** What has to agree before the last byte goes out. */
+  proof: PassingHash | null;
+}
+
+/** The bytes of a blob from `start` to before `end`, as the body of a request. Fails with SIZE_MISMATCH, DIGEST_MISMATCH. */
+export function fileRange(blob: BlobRef & { size: number }, start: number, end: number, watch: RangeWatch): Readable {
+  return Readable.from(readRange(blob, start, end, watch), { objectMode: false, highWaterMark: 1 });
 }
 
 async function* readRange(
   blob: BlobRef & { size: number },
   start: number,
   end: number,
-  onBytes: (bytes: number) => void,
+  { onBytes, proof }: RangeWatch,
 ): AsyncGenerator<Buffer> {
   try {
     await using file = await open(blob.path, 'r');
@@ -31,8 +32,13 @@ async function* readRange(
       const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
       const { bytesRead } = await file.read(piece, 0, piece.length, (blob.offset ?? 0) + at);
       if (bytesRead === 0) throw endsEarly(blob, at);
-      yield piece.subarray(0, bytesRead);
+      const read = piece.subarray(0, bytesRead);
+      const proven = proof?.take(read, at);
+      proven?.catch(() => undefined);
       at += bytesRead;
+      if (at === end) await proven;
+      yield read;
+      await proven;
       onBytes(at);
     }
   } catch (error) {

@@ -37,7 +37,7 @@ export interface Repository {
   /** Writes a blob into the new file `to`, going on where a broken connection ended; size and digest are checked. */
   download(blob: { digest: Digest; size: number }, to: string, options?: TransferOptions): Promise<void>;
   /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
-  upload(blob: BlobRef & { digest: Digest; size: number }, options?: TransferOptions): Promise<void>;
+  upload(blob: BlobRef & { digest: Digest; size: number }, options?: UploadOptions): Promise<void>;
   /** Takes a blob over from another repository of this registry; false when the registry does not want to. */
   mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean>;
   tags(signal?: AbortSignal): AsyncIterable<string>;
@@ -66,6 +66,11 @@ export interface TransferOptions {
   signal?: AbortSignal | undefined;
   /** Told of the bytes that have moved so far. */
   onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface UploadOptions extends TransferOptions {
+  /** Hash the bytes here too, for an error that says where they are wrong: DIGEST_MISMATCH. */
+  verify?: boolean | undefined;
 }
 
 /** How one registry is spoken to, where that is not said for all of them; a part that is not given is as for the others. */

@@ -52,7 +52,10 @@ export class RepositoryPusher {
   }
 
   async putBlob(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
-    const sending = this.#blobs.get(digest) ?? this.#send(digest, blob, move);
+    // What somebody else has hashed goes as it is; other bytes are hashed while they are sent.
+    const sending =
+      this.#blobs.get(digest) ??
+      this.repository.upload({ ...blob, digest }, { signal: this.#context.signal, verify: !move });
     this.#blobs.set(digest, sending);
     try {
       await sending;
@@ -136,17 +139,6 @@ export class RepositoryPusher {
     if (origin === undefined || !origin.startsWith(`${host}/`)) return false;
     const from = origin.slice(host.length + 1);
     return from !== name && this.repository.mount(digest, from, this.#context.signal);
-  }
-
-  /** What somebody else has hashed goes as it is; other bytes are hashed while they are sent. */
-  async #send(digest: Digest, blob: BlobRef & { size: number }, verified: boolean): Promise<void> {
-    const { pool, signal } = this.#context;
-    const whole = { ...blob, digest };
-    const sending = this.repository.upload(whole, { signal });
-    if (verified) return sending;
-    const [sent, hashed] = await Promise.allSettled([sending, pool.run('blob.digest', { blob: whole }, { signal })]);
-    // That the bytes are wrong says more than that a registry does not want them.
-    for (const outcome of [hashed, sent]) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   async #putBytes(digest: Digest, bytes: Buffer): Promise<void> {

@@ -13,7 +13,15 @@ import { download } from './download.ts';
 import { namesOf } from './listing.ts';
 import { Manifests } from './manifests.ts';
 import { referrersOf } from './referrers.ts';
-import type { FetchedManifest, ManifestHead, PutManifest, Repository, TransferOptions } from './registry.ts';
+import { proofFor } from './passing-hash.ts';
+import type {
+  FetchedManifest,
+  ManifestHead,
+  PutManifest,
+  Repository,
+  TransferOptions,
+  UploadOptions,
+} from './registry.ts';
 import { scopeOf } from './scopes.ts';
 import { mount, Upload } from './upload.ts';
 import type { Wire } from './wire.ts';
@@ -78,9 +86,18 @@ export class RemoteRepository implements Repository {
     await this.#pull(true, (endpoint) => download(wire, by, { endpoint, ...blob, to }, own));
   }
 
-  async upload(blob: BlobRef & { digest: Digest; size: number }, options: TransferOptions = {}): Promise<void> {
-    const own = { ...options, signal: this.#either(options.signal) };
-    await new Upload(this.#shared.wire, this.#own, blob, own).run();
+  async upload(
+    blob: BlobRef & { digest: Digest; size: number },
+    { verify = false, ...options }: UploadOptions = {},
+  ): Promise<void> {
+    const { wire, pool, sha256 } = this.#shared;
+    const signal = this.#either(options.signal);
+    const proof = verify ? proofFor(blob, sha256) : null;
+    const sending = new Upload(wire, this.#own, blob, { ...options, signal, proof }).run();
+    if (!verify || proof !== null) return sending;
+    const [sent, hashed] = await Promise.allSettled([sending, pool.run('blob.digest', { blob }, { signal })]);
+    // That the bytes are wrong says more than that a registry does not want them.
+    for (const outcome of [hashed, sent]) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean> {

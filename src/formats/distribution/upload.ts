@@ -6,6 +6,7 @@ import type { Answer } from './exchange.ts';
 import { fileRange } from './file-range.ts';
 import { resolveLocation } from './locations.ts';
 import { MayPass } from './may-pass.ts';
+import type { PassingHash } from './passing-hash.ts';
 import type { TransferOptions } from './registry.ts';
 import { retrying } from './retrying.ts';
 import { pathOf, scopeOf } from './scopes.ts';
@@ -32,6 +33,7 @@ export class Upload {
   readonly #endpoint: Endpoint;
   readonly #blob: Blob;
   readonly #options: TransferOptions;
+  readonly #proof: PassingHash | null;
   #location: URL | null = null;
   /** What the registry has got, as far as is known. */
   #at = 0;
@@ -44,8 +46,10 @@ export class Upload {
   #resumed = false;
   #broken = 0;
 
-  constructor(wire: Wire, endpoint: Endpoint, blob: Blob, options: TransferOptions) {
+  /** With a `proof`, bytes that are not those of the digest end it before the last of them is sent. */
+  constructor(wire: Wire, endpoint: Endpoint, blob: Blob, options: TransferOptions & { proof: PassingHash | null }) {
     [this.#wire, this.#endpoint, this.#blob, this.#options] = [wire, endpoint, blob, options];
+    this.#proof = options.proof;
   }
 
   async run(): Promise<void> {
@@ -154,7 +158,8 @@ export class Upload {
   }
 
   #bytes(start: number, end: number): ReturnType<typeof fileRange> {
-    return fileRange(this.#blob, start, end, (bytes) => this.#options.onProgress?.(bytes));
+    const onBytes = (bytes: number): void => this.#options.onProgress?.(bytes);
+    return fileRange(this.#blob, start, end, { onBytes, proof: this.#proof });
   }
 
   #goOnAt(answer: Answer): void {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sha256Digest } from '../../../src/identity/digest.ts';
+import { openSystem } from '../../../src/system/select.ts';
 import { codeOf } from '../../support/code-of.ts';
 import { seeded } from '../../support/random.ts';
 import { openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
@@ -9,17 +10,28 @@ import type { Fault, ScriptedOptions } from '../../support/scripted-registry.ts'
 const BYTES = seeded(1).bytes(1_000_000);
 const digest = sha256Digest(BYTES);
 
-describe('an upload', () => {
+const direct = openSystem().sha256;
+if (direct === null) console.log('skipped: hashing beside sending, for want of direct calls');
+
+/** Each with how it is proven, and what wrong bytes end in. */
+const ways: [string, { verify: boolean; sha256: typeof direct; wrong: string }][] = [
+  ['that nobody proves', { verify: false, sha256: direct, wrong: 'REGISTRY_REFUSED' }],
+  ['proven by a task', { verify: true, sha256: null, wrong: 'DIGEST_MISMATCH' }],
+];
+if (direct !== null) ways.push(['proven as it goes', { verify: true, sha256: direct, wrong: 'DIGEST_MISMATCH' }]);
+
+describe.each(ways)('an upload %s', (_way, { verify, sha256, wrong }) => {
   let lab: RegistryLab;
   afterEach(() => lab[Symbol.asyncDispose]());
 
-  const open = async (options: ScriptedOptions = {}): Promise<void> => void (lab = await openRegistryLab(options));
+  const open = async (options: ScriptedOptions = {}): Promise<void> =>
+    void (lab = await openRegistryLab({ ...options, client: { sha256 } }));
   const upload = (bytes = BYTES, onProgress?: (bytes: number) => void): Promise<void> => {
     const path = lab.path();
     // In the middle of a file, as a layer in an archive is.
     writeFileSync(path, Buffer.concat([Buffer.alloc(100), bytes, Buffer.alloc(50)]));
     const blob = { path, offset: 100, length: bytes.length, size: bytes.length, digest: sha256Digest(bytes) };
-    return lab.repository.upload(blob, { onProgress });
+    return lab.repository.upload(blob, { onProgress, verify });
   };
   const stored = (of = digest): Buffer | undefined => lab.registry.blobs.get(`team/app@${of}`);
   const methods = (): string[] => lab.registry.seen.map(({ method }) => method);
@@ -107,9 +119,11 @@ describe('an upload', () => {
   it('whose bytes are not what was said is refused', async () => {
     await open();
     const path = lab.path();
-    writeFileSync(path, 'other');
-    expect(await codeOf(lab.repository.upload({ path, size: 5, digest }))).toBe('REGISTRY_REFUSED');
-    expect(await codeOf(lab.repository.upload({ path, size: 9, digest }))).toBe('SIZE_MISMATCH');
+    writeFileSync(path, BYTES.subarray(1));
+    const size = BYTES.length - 1;
+    expect(await codeOf(lab.repository.upload({ path, size, digest }, { verify }))).toBe(wrong);
+    expect(stored()).toBeUndefined();
+    expect(await codeOf(lab.repository.upload({ path, size: BYTES.length, digest }))).toBe('SIZE_MISMATCH');
   });
 
   it('goes on where another host takes it, which is not told who asks', async () => {
