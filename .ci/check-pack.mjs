@@ -15,11 +15,12 @@ const NEEDED = [
   'dist/src/driver-suite/suite.js',
   'dist/src/driver-suite/suite.d.ts',
   'dist/src/cli/main.js',
+  'dist/src/cli/program.cjs',
   'dist/workers/main.js',
   'dist/THIRD-PARTY.txt',
 ];
 const ALLOWED =
-  /^(dist\/src\/.+\.(js|d\.ts|js\.map)|dist\/workers\/main\.js|dist\/THIRD-PARTY\.txt|config\/(default|[a-z]+\.schema|profiles\/[^/]+)\.json|[^/]+)$/;
+  /^(dist\/src\/.+\.(js|d\.ts|js\.map)|dist\/src\/cli\/program\.cjs(\.map)?|dist\/workers\/main\.js|dist\/THIRD-PARTY\.txt|config\/(default|[a-z]+\.schema|profiles\/[^/]+)\.json|[^/]+)$/;
 
 const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' }));
 const paths = files.map(({ path }) => path);

@@ -1,15 +1,10 @@
 #!/usr/bin/env node
-import { lookEarly } from './early.ts';
-import { VERBS } from './verbs.ts';
+import { compiledProgram } from './compiled-program.ts';
 
 const args = process.argv.slice(2);
-const early = lookEarly(args, process.env);
-
-/** The threads need about 60 ms to start. They begin before everything else, which is loaded meanwhile. */
-const startsThreads =
-  early.verb !== null && Object.hasOwn(VERBS, early.verb) && VERBS[early.verb]!.threads && !early.fetches;
-const pool =
-  startsThreads && early.threads !== null ? (await import('./early-pool.ts')).startEarlyPool(early.threads) : null;
-
-const { runProgram } = await import('./program.ts');
-process.exit(await runProgram(args, early, pool));
+// From its sources it is loaded module by module.
+const program = import.meta.url.endsWith('.ts') ? null : compiledProgram(args);
+const { start } = program === null ? await import('./start.ts') : program.exports;
+const code = await start(args);
+if (code === 0) program?.keep();
+process.exit(code);

@@ -52,6 +52,8 @@ export class CliLab implements AsyncDisposable {
         TMPDIR: this.temp,
         LAYERMILL_ROOT: this.store,
         XDG_CACHE_HOME: this.cache,
+        // Each lab would compile and keep everything once more.
+        NODE_DISABLE_COMPILE_CACHE: '1',
         ...env,
       },
       stdio: 'pipe',
