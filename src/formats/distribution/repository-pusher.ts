@@ -10,6 +10,7 @@ import type { BlobRef } from '../../streams/blob-ref.ts';
 import { KeyedLock } from '../../streams/keyed-lock.ts';
 import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
+import { BlobHomes } from './blob-homes.ts';
 import { listInFallback } from './fallback-index.ts';
 import type { Repository } from './registry.ts';
 
@@ -20,6 +21,9 @@ export class RepositoryPusher {
   readonly #format: ManifestFormat | undefined;
   /** Blobs that are there, or on their way. */
   readonly #blobs = new Map<Digest, Promise<void>>();
+  /** Blobs and manifests that were not there before. */
+  readonly #new = new Set<Digest>();
+  readonly #homes: BlobHomes;
   readonly #lists = new KeyedLock();
   readonly #tags = new Map<string, Document>();
   /** Those of them that have not been given yet. */
@@ -29,6 +33,7 @@ export class RepositoryPusher {
     this.repository = repository;
     this.#context = context;
     this.#format = format;
+    this.#homes = context.homes ?? new BlobHomes();
   }
 
   /** Asks once; takes a blob over from `origin` when that is another repository of this registry. */
@@ -42,13 +47,18 @@ export class RepositoryPusher {
       );
       if (came) return true;
     }
-    const { signal, homes } = this.#context;
-    const { host, name } = this.repository;
-    const from = origin ?? homes?.of(host, digest);
-    const found = (await this.repository.blobSize(digest, signal)) === size || (await this.#mount(digest, from));
-    if (found) this.#blobs.set(digest, Promise.resolve());
-    if (found) homes?.note(host, digest, name);
-    return found;
+    const { signal } = this.#context;
+    const home = this.#homes.of(this.repository.host, digest);
+    // What this run has sent to one repository is missing here too: one request in place of two.
+    const mountsFirst = home?.isNew === true && !this.#homes.refuses(this.repository.host);
+    const found =
+      (mountsFirst && (await this.#mount(digest, home.repository))) ||
+      (await this.repository.blobSize(digest, signal)) === size ||
+      (!mountsFirst && (await this.#mount(digest, origin ?? home?.repository)));
+    if (!found) return false;
+    this.#blobs.set(digest, Promise.resolve());
+    this.#homes.note(this.repository.host, digest, this.repository.name, false);
+    return true;
   }
 
   async putBlob(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
@@ -59,7 +69,8 @@ export class RepositoryPusher {
     this.#blobs.set(digest, sending);
     try {
       await sending;
-      this.#context.homes?.note(this.repository.host, digest, this.repository.name);
+      this.#new.add(digest);
+      this.#homes.note(this.repository.host, digest, this.repository.name, true);
     } catch (error) {
       this.#blobs.delete(digest);
       throw error;
@@ -74,7 +85,9 @@ export class RepositoryPusher {
     check(manifest.digest);
     this.#refuseTaken(tags, manifest.digest);
     await this.#putBytes(image.configDigest, image.config);
-    await this.putManifest(manifest);
+    const parts = [image.configDigest, ...image.layers.map(({ digest }) => digest)];
+    // A manifest is never there without its blobs.
+    await this.#putManifest(manifest, !parts.some((digest) => this.#new.has(digest)));
     this.#tag(tags, manifest);
     return { manifest: targetOf(manifest) };
   }
@@ -87,10 +100,8 @@ export class RepositoryPusher {
   }
 
   /** A manifest or index without a name. */
-  async putManifest({ digest, raw, mediaType }: Document): Promise<void> {
-    const { signal } = this.#context;
-    if ((await this.repository.headManifest(digest, signal)) !== null) return;
-    await this.repository.putManifest(digest, raw, mediaType, signal);
+  putManifest(document: Document): Promise<void> {
+    return this.#putManifest(document, true);
   }
 
   /** Pushes the manifest, and lists it where the registry does not do that itself. */
@@ -111,9 +122,17 @@ export class RepositoryPusher {
     await allDone(waiting.map((tag) => this.#give(tag, this.#tags.get(tag)!)));
   }
 
+  async #putManifest({ digest, raw, mediaType }: Document, mayBeThere: boolean): Promise<void> {
+    const { signal } = this.#context;
+    if (mayBeThere && (await this.repository.headManifest(digest, signal)) !== null) return;
+    await this.repository.putManifest(digest, raw, mediaType, signal);
+    this.#new.add(digest);
+  }
+
   async #give(tag: string, { digest, raw, mediaType }: Document): Promise<void> {
     const { signal } = this.#context;
-    const now = await this.repository.headManifest(tag, signal);
+    // A tag cannot lead to what was not there yet.
+    const now = this.#new.has(digest) ? null : await this.repository.headManifest(tag, signal);
     if (now?.digest !== digest) await this.repository.putManifest(tag, raw, mediaType, signal);
     this.#waiting.delete(tag);
   }
@@ -138,7 +157,11 @@ export class RepositoryPusher {
     const { host, name } = this.repository;
     if (origin === undefined || !origin.startsWith(`${host}/`)) return false;
     const from = origin.slice(host.length + 1);
-    return from !== name && this.repository.mount(digest, from, this.#context.signal);
+    if (from === name) return false;
+    const mounted = await this.repository.mount(digest, from, this.#context.signal);
+    if (mounted) this.#new.add(digest);
+    else this.#homes.noteRefusal(host);
+    return mounted;
   }
 
   async #putBytes(digest: Digest, bytes: Buffer): Promise<void> {

@@ -9,6 +9,7 @@ import { allDone } from '../../streams/all-done.ts';
 import { subjectOf } from '../../image/subject-tag.ts';
 import { BlobStaging } from '../blob-staging.ts';
 import type { FormatContext } from '../context.ts';
+import { BlobHomes } from './blob-homes.ts';
 import { type DockerPrefix, type DockerReference, parseDockerDestination, pathOf } from './docker-reference.ts';
 import { registriesOf } from './registries-of.ts';
 import { RepositoryPusher } from './repository-pusher.ts';
@@ -24,6 +25,7 @@ export async function openRegistrySink(
   { format }: { format?: ManifestFormat | undefined } = {},
 ): Promise<ImageSink> {
   const destination = parseDockerDestination(path);
+  const homes = context.homes ?? new BlobHomes();
   const { registries, close } = registriesOf(context, 'sink');
   const repositories = new Map<string, Promise<RepositoryPusher>>();
   const pusherOf = (name: string): Promise<RepositoryPusher> => {
@@ -31,7 +33,7 @@ export async function openRegistrySink(
     if (known !== undefined) return known;
     const opened = registries
       .repository(destination.host, name)
-      .then((repository) => new RepositoryPusher(repository, context, format));
+      .then((repository) => new RepositoryPusher(repository, { ...context, homes }, format));
     repositories.set(name, opened);
     return opened;
   };
@@ -90,8 +92,6 @@ async function belowPrefix(
 ): Promise<ImageSink> {
   const staging = await BlobStaging.create(context.tempDir, { mayLink: true }, context);
   const used = new Set<RepositoryPusher>();
-  /** Where each blob has been sent to: others take it over from there. */
-  const origins = new Map<Digest, string>();
   /** Where each manifest has gone: what refers to it follows. */
   const homes = new Map<Digest, Set<RepositoryPusher>>();
   const live = (digest: Digest, pusher: RepositoryPusher): void => {
@@ -114,10 +114,9 @@ async function belowPrefix(
     return found;
   };
   const push = async (pusher: RepositoryPusher, digest: Digest, size: number): Promise<void> => {
-    if (await pusher.hasBlob(digest, size, origins.get(digest))) return;
+    if (await pusher.hasBlob(digest, size)) return;
     const blob = staging.blob(digest);
     if (blob !== null) await pusher.putBlob(digest, blob, false);
-    origins.set(digest, `${pusher.repository.host}/${pusher.repository.name}`);
   };
   return {
     ...COMMON,

@@ -87,3 +87,37 @@ describe('a tag', () => {
     expect(tagsPut()).toEqual([]);
   });
 });
+
+describe('images that share a layer, in repositories of their own', () => {
+  const names = ['a:1', 'b:1', 'c:1'];
+  const source = (): string => {
+    const made = new FixtureLayout();
+    made.list(names.map((name) => named(made.image(fixtureImage([layer], { config: { author: name } })), name)));
+    return `oci:${writeDirectory(join(lab.dir, 'in'), made.files)}`;
+  };
+  /** What was asked about the layer, in the order of the requests. */
+  const asked = (): string[] =>
+    registry.seen.filter(({ url }) => decodeURIComponent(url).includes(layer.digest)).map(({ method }) => method);
+
+  it('are asked for nothing twice, and sent the layer once', async () => {
+    copied(await lab.copy([source()], `docker://${registry.host}/team/`));
+    expect(asked()).toEqual(['HEAD', 'PUT', 'POST', 'POST']);
+    // What is new is not looked for first.
+    expect(registry.requests('HEAD', /manifests/)).toHaveLength(0);
+    for (const name of names) expect(registry.tags.has(`team/${name}`)).toBe(true);
+  });
+
+  it('are only asked when they are there', async () => {
+    copied(await lab.copy([source()], `docker://${registry.host}/team/`));
+    registry.seen.length = 0;
+    copied(await lab.copy([`oci:${join(lab.dir, 'in')}`], `docker://${registry.host}/team/`));
+    expect(new Set(registry.seen.map(({ method }) => method))).toEqual(new Set(['GET', 'HEAD']));
+  });
+
+  it('are asked first where a registry does not take layers over', async () => {
+    await registry.close();
+    registry = await ScriptedRegistry.open({ mounts: false });
+    copied(await lab.copy([source()], `docker://${registry.host}/team/`));
+    expect(asked()).toEqual(['HEAD', 'PUT', 'POST', 'HEAD', 'PUT', 'HEAD', 'POST', 'PUT']);
+  });
+});
