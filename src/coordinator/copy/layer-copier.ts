@@ -19,6 +19,7 @@ import type { JobRun, JobTools } from '../job-context.ts';
 import type { LayerWatch } from './layer-watch.ts';
 import { packBlob } from './pack-blob.ts';
 import type { PackedLayers } from './packed-layers.ts';
+import { plainLayer } from './plain-layer.ts';
 
 /** How layers are to look in the destination. */
 export interface LayerPlan {
@@ -63,7 +64,8 @@ export class LayerCopier {
   }
 
   /** The profile that a layer will be packed by; null when it goes as it is. */
-  async profileOf(layer: SourceLayer): Promise<CompressionProfile | null> {
+  async profileOf(given: SourceLayer): Promise<CompressionProfile | null> {
+    const layer = await plainLayer(this.#tools, given);
     const { profile, repack, sink } = this.#plan;
     const compression = await compressionOfLayer(layer);
     if (profile !== 'keep') return profile.compression === compression && !repack ? null : profile;
@@ -72,7 +74,8 @@ export class LayerCopier {
     return mayPack && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
   }
 
-  async copy(layer: SourceLayer, watch: LayerWatch = this.#watchFor(layer)): Promise<CopiedLayer> {
+  async copy(given: SourceLayer, watch: LayerWatch = this.#watchFor(given)): Promise<CopiedLayer> {
+    const layer = await plainLayer(this.#tools, given);
     const profile = await this.profileOf(layer);
     const compression = await compressionOfLayer(layer);
     if (profile === null) return this.#keep(layer, compression, watch);
@@ -80,7 +83,8 @@ export class LayerCopier {
   }
 
   /** What `copy` would do, without doing it. */
-  async foresee(layer: SourceLayer): Promise<ForeseenLayer> {
+  async foresee(given: SourceLayer): Promise<ForeseenLayer> {
+    const layer = await plainLayer(this.#tools, given);
     const profile = await this.profileOf(layer);
     const compression = await compressionOfLayer(layer);
     const known = profile === null ? promisedOf(layer, compression) : await this.#known(layer, compression, profile);

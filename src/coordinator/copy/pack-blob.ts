@@ -91,7 +91,8 @@ function told(watch: LayerWatch): (counters: TaskProgress) => void {
   };
 }
 
-function otherTar(expected: Digest, actual: Digest): Error {
+/** DIFF_ID_MISMATCH. */
+export function otherTar(expected: Digest, actual: Digest): Error {
   const message = `the layer's tar has DiffID ${actual}, ${expected} was promised`;
   return engineError('DIFF_ID_MISMATCH', message, { expected, actual });
 }
