@@ -1,4 +1,5 @@
 import type { Digest } from '../identity/digest.ts';
+import type { Pour } from './pending-blob.ts';
 import type { BlobRef } from '../streams/blob-ref.ts';
 import type { SourceArtifact } from './image-source.ts';
 
@@ -24,6 +25,11 @@ export interface ImageSink {
    * Takes a verified blob. With `move` the file is the sink's from now on (renamed or removed); otherwise it is copied.
    */
   putBlob(digest: Digest, blob: BlobRef & { size: number }, options: { move: boolean }): Promise<void>;
+  /**
+   * Takes a blob while it comes, and checks it: it then need not lie in a file before. `onBytes` is told how much has gone.
+   * Only where it is known at once where a blob belongs.
+   */
+  pourBlob?(digest: Digest, size: number, pour: Pour, onBytes: (bytes: number) => void): Promise<void>;
   putImage(image: SinkImage): Promise<WrittenImage>;
   putIndex(index: SinkIndex): Promise<void>;
   /** Takes a manifest that is no image, a statement about one; where there is no such method it is a blob like others. */

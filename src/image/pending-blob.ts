@@ -1,6 +1,12 @@
 import type { EngineError } from '../errors/engine-error.ts';
 import type { Digest } from '../identity/digest.ts';
 
+/** Takes bytes that are valid until it returns, or until what it answers resolves. */
+export type Take = (chunk: Buffer) => Promise<void> | void;
+
+/** Hands over the bytes from `start` to before `end` as they come, unchecked and in one attempt. */
+export type Pour = (start: number, end: number, take: Take, signal?: AbortSignal) => Promise<void>;
+
 /** Bytes that a source has to fetch or to rebuild before a thread can read them from a file. */
 export interface PendingBlob {
   /** What a manifest promises of the bytes, where there is one. */
@@ -13,6 +19,8 @@ export interface PendingBlob {
   readonly problem?: EngineError;
   /** Asks how many bytes there are, without fetching them; null when they are missing. */
   probe?(signal?: AbortSignal): Promise<number | null>;
+  /** For who passes the bytes on at once, checks them, and asks again from where it got to. */
+  pour?: Pour;
   /**
    * Writes the bytes into the new file `to` and checks what was promised of them; when that fails, no file stays.
    * May be called again, after a failure too. Throws what the source finds wrong: DIGEST_MISMATCH, SIZE_MISMATCH, ….

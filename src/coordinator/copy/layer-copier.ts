@@ -131,7 +131,10 @@ export class LayerCopier {
     const { blob, diffId } = layer;
     const copied = { diffId, ...promised, mediaType: mediaTypeOf(layer, compression), sent: 0, profile: null };
     if (await sink.hasBlob(promised.digest, promised.size, isPending(blob) ? blob.origin : undefined)) return copied;
-    if (isPending(blob)) {
+    if (isPending(blob) && blob.pour !== undefined && sink.pourBlob !== undefined) {
+      const onBytes = (bytes: number): void => watch.bytes(bytes);
+      await timed(watch, 'write', sink.pourBlob(promised.digest, promised.size, blob.pour, onBytes));
+    } else if (isPending(blob)) {
       await this.#withSpool(async (share) => {
         await timed(watch, 'wait', share.grow(promised.size, this.#run.signal));
         const path = await this.#obtain(blob, share, watch);

@@ -1,26 +1,22 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
-import { engineError, hasCode } from '../../errors/kinds.ts';
+import { hasCode } from '../../errors/kinds.ts';
 import { withPath } from '../../errors/system-error.ts';
 import { type Digest, digestAlgorithm, digestMismatch } from '../../identity/digest.ts';
 import { verifyBlob } from '../../image/manifest.ts';
 import type { ResumableSha256, RunningSha256 } from '../../system/resumable-sha256.ts';
 import type { TaskPool } from '../../tasks/task-pool.ts';
-import type { Endpoint } from './access-types.ts';
+import { blobRequest, isRangeFrom, otherRange, refuseMissing, type RemoteBlob, wrongSize } from './blob-request.ts';
 import type { Answer } from './exchange.ts';
 import { MayPass } from './may-pass.ts';
 import { Pieces } from './pieces.ts';
 import type { TransferOptions } from './registry.ts';
 import { retrying } from './retrying.ts';
-import { pathOf, scopeOf } from './scopes.ts';
 import type { Call, Wire } from './wire.ts';
 
 /** Achieving less does not count as progress, so that a server cannot be retried for ever. */
 const WORTH_BYTES = 1024 * 1024;
 
-export interface Download {
-  endpoint: Endpoint;
-  digest: Digest;
-  size: number;
+export interface Download extends RemoteBlob {
   to: string;
 }
 
@@ -127,30 +123,16 @@ class Transfer {
   }
 
   #call(signal: AbortSignal | undefined): Call {
-    const { endpoint, digest } = this.#blob;
     const headers: Record<string, string> = {};
     if (this.#at > 0) {
       headers['range'] = `bytes=${this.#at}-`;
       if (this.#etag !== null) headers['if-range'] = this.#etag;
     }
-    return {
-      endpoint,
-      method: 'GET',
-      to: pathOf(endpoint.name, 'blobs', digest),
-      what: `blob ${digest} of ${endpoint.host}/${endpoint.name}`,
-      scopes: [scopeOf(endpoint.name, 'pull')],
-      headers,
-      good: [200, 206, 404, 416],
-      signal,
-    };
+    return blobRequest(this.#blob, headers, signal);
   }
 
   async #take(answer: Answer): Promise<void> {
-    const { digest } = this.#blob;
-    if (answer.status === 404) {
-      const message = `${answer.url.host} does not have blob ${digest}; push it again, or take it from elsewhere`;
-      throw engineError('BLOB_MISSING', message, { digest });
-    }
+    refuseMissing(answer, this.#blob.digest);
     if (answer.status === 416 || (answer.status === 206 && !this.#continues(answer))) throw this.#notThatRange(answer);
     if (answer.status === 200) await this.#restart();
     else this.resumed = true;
@@ -160,18 +142,14 @@ class Transfer {
   }
 
   #continues(answer: Answer): boolean {
-    const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header('content-range')?.trim() ?? '') ?? [];
-    if (this.#at === 0 || Number(start) !== this.#at) return false;
-    if (total !== '*' && Number(total) !== this.#blob.size) return false;
+    if (this.#at === 0 || !isRangeFrom(answer, this.#at, this.#blob)) return false;
     return this.#etag === null || strongEtag(answer) === null || strongEtag(answer) === this.#etag;
   }
 
   /** Whoever answers a range with another one is not asked for one again. */
-  #notThatRange({ url, status }: Answer): MayPass {
+  #notThatRange(answer: Answer): MayPass {
     this.#ranges = false;
-    const host = url.host;
-    const message = `${host} answers a request for the rest of ${this.#blob.digest} with something else`;
-    return new MayPass(engineError('REGISTRY_PROTOCOL', message, { host, status }), { waitMs: 0, overload: false });
+    return otherRange(answer, this.#blob);
   }
 
   async #restart(): Promise<void> {
@@ -183,7 +161,7 @@ class Transfer {
   #refuseOtherSize(answer: Answer): void {
     const length = answer.header('content-length');
     if (length === undefined || this.#at + Number(length) === this.#blob.size) return;
-    throw this.#wrongSize(this.#at + Number(length));
+    throw wrongSize(this.#blob, this.#at + Number(length));
   }
 
   async #write(answer: Answer): Promise<void> {
@@ -192,7 +170,7 @@ class Transfer {
     pieces.startAt(this.#at);
     try {
       await answer.pour((chunk) => {
-        if (pieces.end + chunk.length > size) throw this.#wrongSize(pieces.end + chunk.length);
+        if (pieces.end + chunk.length > size) throw wrongSize(this.#blob, pieces.end + chunk.length);
         const taken = pieces.take(chunk);
         this.#onProgress?.(pieces.end);
         return taken;
@@ -226,14 +204,8 @@ class Transfer {
 
   /** Without a length nobody can tell a short blob from a connection that was closed early. */
   #tooShort(answer: Answer): Error {
-    const error = this.#wrongSize(this.#at);
+    const error = wrongSize(this.#blob, this.#at);
     return answer.header('content-length') === undefined ? new MayPass(error) : error;
-  }
-
-  #wrongSize(actual: number): ReturnType<typeof engineError> {
-    const { digest, size } = this.#blob;
-    const message = `the registry has ${actual} bytes or more as blob ${digest}, ${size} were promised`;
-    return engineError('SIZE_MISMATCH', message, { what: digest, expected: size, actual });
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import { engineError } from '../../errors/kinds.ts';
+import type { Take } from '../../image/pending-blob.ts';
 import { brokenBy } from './broken.ts';
 import type { Connections, Trust } from './connections.ts';
-import { Reply, type Take } from './reply.ts';
+import { Reply } from './reply.ts';
 
 /** More than this is not worth a connection. */
 const DROPPED_BYTES = 16 * 1024;

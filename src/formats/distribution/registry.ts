@@ -1,5 +1,6 @@
 import type { Digest } from '../../identity/digest.ts';
 import type { Descriptor } from '../../image/manifest.ts';
+import type { Pour } from '../../image/pending-blob.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { RequestPace } from './request-pace.ts';
 
@@ -36,8 +37,10 @@ export interface Repository {
   blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null>;
   /** Writes a blob into the new file `to`, going on where a broken connection ended; size and digest are checked. */
   download(blob: { digest: Digest; size: number }, to: string, options?: TransferOptions): Promise<void>;
+  /** Hands over bytes of a blob that nobody has checked; a mirror that fails is gone on from. */
+  pour(blob: { digest: Digest; size: number }, ...range: Parameters<Pour>): Promise<void>;
   /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
-  upload(blob: BlobRef & { digest: Digest; size: number }, options?: UploadOptions): Promise<void>;
+  upload(blob: Upload, options?: UploadOptions): Promise<void>;
   /** Takes a blob over from another repository of this registry; false when the registry does not want to. */
   mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean>;
   tags(signal?: AbortSignal): AsyncIterable<string>;
@@ -67,6 +70,9 @@ export interface TransferOptions {
   /** Told of the bytes that have moved so far. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
+
+/** A blob in a file, or one that comes from elsewhere while it is sent. */
+export type Upload = { digest: Digest; size: number } & (BlobRef | { pour: Pour });
 
 export interface UploadOptions extends TransferOptions {
   /** Hash the bytes here too, for an error that says where they are wrong: DIGEST_MISMATCH. */

@@ -1,14 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import type { Take } from '../../image/pending-blob.ts';
 import { cancelled, onAbort } from '../../streams/abort.ts';
 import { Idle } from './broken.ts';
 
 /** Fewer bytes than this in the whole time allowed count as none. */
 const LEAST_PROGRESS = 1024;
-
-/** Takes bytes that are valid until it returns, or until what it answers resolves. */
-export type Take = (chunk: Buffer) => Promise<void> | void;
 
 export interface ReplyHead {
   status: number;

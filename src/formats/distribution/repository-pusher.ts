@@ -5,6 +5,7 @@ import type { Digest } from '../../identity/digest.ts';
 import { type Document, targetOf } from '../../image/edit-manifest.ts';
 import type { SinkArtifact, SinkImage, SinkIndex, WrittenImage } from '../../image/image-sink.ts';
 import type { ManifestFormat } from '../../image/media-types.ts';
+import type { Pour } from '../../image/pending-blob.ts';
 import { allDone } from '../../streams/all-done.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
 import { KeyedLock } from '../../streams/keyed-lock.ts';
@@ -12,7 +13,7 @@ import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
 import { BlobHomes } from './blob-homes.ts';
 import { listInFallback } from './fallback-index.ts';
-import type { Repository } from './registry.ts';
+import type { Repository, Upload, UploadOptions } from './registry.ts';
 
 /** Brings images to one repository: blobs and manifests at once, tags when everything is there. */
 export class RepositoryPusher {
@@ -62,21 +63,17 @@ export class RepositoryPusher {
   }
 
   async putBlob(digest: Digest, blob: BlobRef & { size: number }, move: boolean): Promise<void> {
-    // What somebody else has hashed goes as it is; other bytes are hashed while they are sent.
-    const sending =
-      this.#blobs.get(digest) ??
-      this.repository.upload({ ...blob, digest }, { signal: this.#context.signal, verify: !move });
-    this.#blobs.set(digest, sending);
     try {
-      await sending;
-      this.#new.add(digest);
-      this.#homes.note(this.repository.host, digest, this.repository.name, true);
-    } catch (error) {
-      this.#blobs.delete(digest);
-      throw error;
+      // What somebody else has hashed goes as it is; other bytes are hashed while they are sent.
+      await this.#send({ ...blob, digest }, { verify: !move });
     } finally {
       if (move) await rm(blob.path, { force: true });
     }
+  }
+
+  /** Sends a blob while it comes. */
+  pourBlob(blob: { digest: Digest; size: number; pour: Pour }, onProgress: (bytes: number) => void): Promise<void> {
+    return this.#send(blob, { verify: true, onProgress });
   }
 
   /** Pushes the config and the manifest; `check` sees its digest before anything is sent. */
@@ -120,6 +117,21 @@ export class RepositoryPusher {
   async commit(): Promise<void> {
     const waiting = [...this.#waiting];
     await allDone(waiting.map((tag) => this.#give(tag, this.#tags.get(tag)!)));
+  }
+
+  async #send(blob: Upload, options: UploadOptions): Promise<void> {
+    const { digest } = blob;
+    const { signal } = this.#context;
+    const sending = this.#blobs.get(digest) ?? this.repository.upload(blob, { ...options, signal });
+    this.#blobs.set(digest, sending);
+    try {
+      await sending;
+    } catch (error) {
+      this.#blobs.delete(digest);
+      throw error;
+    }
+    this.#new.add(digest);
+    this.#homes.note(this.repository.host, digest, this.repository.name, true);
   }
 
   async #putManifest({ digest, raw, mediaType }: Document, mayBeThere: boolean): Promise<void> {

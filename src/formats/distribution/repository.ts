@@ -4,7 +4,7 @@ import { isEngineError } from '../../errors/kinds.ts';
 import { type Digest, isDigest } from '../../identity/digest.ts';
 import type { DocumentLimits } from '../../image/document-limits.ts';
 import type { Descriptor } from '../../image/manifest.ts';
-import type { BlobRef } from '../../streams/blob-ref.ts';
+import type { Pour, Take } from '../../image/pending-blob.ts';
 import type { ResumableSha256 } from '../../system/resumable-sha256.ts';
 import type { TaskPool } from '../../tasks/task-pool.ts';
 import type { Endpoint } from './access-types.ts';
@@ -12,6 +12,7 @@ import { blobSizeOf } from './blob-size.ts';
 import { download } from './download.ts';
 import { namesOf } from './listing.ts';
 import { Manifests } from './manifests.ts';
+import { pourBlob } from './pour-blob.ts';
 import { referrersOf } from './referrers.ts';
 import { proofFor } from './passing-hash.ts';
 import type {
@@ -20,10 +21,11 @@ import type {
   PutManifest,
   Repository,
   TransferOptions,
+  Upload,
   UploadOptions,
 } from './registry.ts';
 import { scopeOf } from './scopes.ts';
-import { mount, Upload } from './upload.ts';
+import { mount, Upload as Sending } from './upload.ts';
 import type { Wire } from './wire.ts';
 
 /** After all attempts: asking such a mirror for every blob would take longer than not having it. */
@@ -86,15 +88,23 @@ export class RemoteRepository implements Repository {
     await this.#pull(true, (endpoint) => download(wire, by, { endpoint, ...blob, to }, own));
   }
 
-  async upload(
-    blob: BlobRef & { digest: Digest; size: number },
-    { verify = false, ...options }: UploadOptions = {},
-  ): Promise<void> {
+  async pour(blob: { digest: Digest; size: number }, ...[start, end, take, signal]: Parameters<Pour>): Promise<void> {
+    let at = start;
+    const counted: Take = (chunk) => {
+      at += chunk.length;
+      return take(chunk);
+    };
+    const stop = this.#either(signal);
+    await this.#pull(true, (endpoint) => pourBlob(this.#shared.wire, { endpoint, ...blob }, [at, end], counted, stop));
+  }
+
+  async upload(blob: Upload, { verify = false, ...options }: UploadOptions = {}): Promise<void> {
     const { wire, pool, sha256 } = this.#shared;
     const signal = this.#either(options.signal);
     const proof = verify ? proofFor(blob, sha256) : null;
-    const sending = new Upload(wire, this.#own, blob, { ...options, signal, proof }).run();
-    if (!verify || proof !== null) return sending;
+    const sending = new Sending(wire, this.#own, blob, { ...options, signal, proof }).run();
+    // What is in no file only the registry can check, where it cannot be hashed as it passes.
+    if (!verify || proof !== null || !('path' in blob)) return sending;
     const [sent, hashed] = await Promise.allSettled([sending, pool.run('blob.digest', { blob }, { signal })]);
     // That the bytes are wrong says more than that a registry does not want them.
     for (const outcome of [hashed, sent]) if (outcome.status === 'rejected') throw outcome.reason;

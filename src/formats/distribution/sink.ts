@@ -68,6 +68,7 @@ function oneRepository(
     location: `docker:${location}`,
     hasBlob: (blob, size, origin) => pusher.hasBlob(blob, size, origin),
     putBlob: (blob, from, { move }) => pusher.putBlob(blob, from, move),
+    pourBlob: (digest, size, pour, onBytes) => pusher.pourBlob({ digest, size, pour }, onBytes),
     putImage: (image) =>
       image.inIndex === undefined ? pusher.putImage(image, tags(image), check) : pusher.putImage(image, [], () => {}),
     putIndex: (index) => pusher.putIndex(index, tags(index), check),

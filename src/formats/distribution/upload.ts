@@ -1,13 +1,13 @@
 import { engineError, hasCode } from '../../errors/kinds.ts';
 import type { Digest } from '../../identity/digest.ts';
-import type { BlobRef } from '../../streams/blob-ref.ts';
 import type { Endpoint } from './access-types.ts';
 import type { Answer } from './exchange.ts';
 import { fileRange } from './file-range.ts';
 import { resolveLocation } from './locations.ts';
 import { MayPass } from './may-pass.ts';
 import type { PassingHash } from './passing-hash.ts';
-import type { TransferOptions } from './registry.ts';
+import { pouredRange } from './pour-blob.ts';
+import type { TransferOptions, Upload as Blob } from './registry.ts';
 import { retrying } from './retrying.ts';
 import { pathOf, scopeOf } from './scopes.ts';
 import type { Call, Wire } from './wire.ts';
@@ -21,8 +21,6 @@ const BROKEN_CHUNK = 4 * 1024 * 1024;
 const WORTH_BYTES = 1024 * 1024;
 /** What tells a connection that breaks from one that is broken off because the body is too large. */
 const BROKEN_TOO_OFTEN = 2;
-
-type Blob = BlobRef & { digest: Digest; size: number };
 
 /**
  * Sends one blob: in one piece, and in chunks where that is too much or was broken off, from where the registry says that
@@ -159,7 +157,9 @@ export class Upload {
 
   #bytes(start: number, end: number): ReturnType<typeof fileRange> {
     const onBytes = (bytes: number): void => this.#options.onProgress?.(bytes);
-    return fileRange(this.#blob, start, end, { onBytes, proof: this.#proof });
+    const watch = { onBytes, proof: this.#proof };
+    if ('path' in this.#blob) return fileRange(this.#blob, start, end, watch);
+    return pouredRange(this.#blob.pour, [start, end], watch, this.#options.signal);
   }
 
   #goOnAt(answer: Answer): void {
