@@ -44,8 +44,9 @@ export async function exchange(
   timeouts: Timeouts,
 ): Promise<Answer> {
   const { method, url, headers, body, signal } = outgoing;
+  const dispatcher = connections.to(url, trust);
   const reply = new Reply(Buffer.isBuffer(body) ? null : body, signal);
-  connections.to(url, trust).dispatch(
+  dispatcher.dispatch(
     {
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
