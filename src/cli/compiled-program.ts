@@ -52,8 +52,7 @@ class KeptCode {
   /** Null when there is none, when somebody else could have written it, or when it is damaged: V8 would run that. */
   read(): Buffer | null {
     try {
-      const { uid, mode } = statSync(this.#dir);
-      if (uid !== getuid?.() || (mode & 0o022) !== 0) return null;
+      if (!this.#isOurs()) return null;
       const file = readFileSync(this.#path);
       const code = file.subarray(4);
       return crc32(code) === file.readUInt32LE(0) ? code : null;
@@ -66,16 +65,23 @@ class KeptCode {
     try {
       mkdirSync(dirname(this.#dir), { recursive: true });
       mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      // In a directory of somebody else's a name may lead anywhere.
+      if (!this.#isOurs()) return;
       // Nobody else needs what an earlier version kept.
       for (const name of readdirSync(this.#dir))
         if (!name.endsWith(this.#version)) rmSync(join(this.#dir, name), { force: true });
       const head = Buffer.alloc(4);
       head.writeUInt32LE(crc32(code));
       const temporary = `${this.#path}.${pid}-${this.#version}`;
-      writeFileSync(temporary, Buffer.concat([head, code]), { mode: 0o600 });
+      writeFileSync(temporary, Buffer.concat([head, code]), { flag: 'wx', mode: 0o600 });
       renameSync(temporary, this.#path);
     } catch {
       // It only takes a little longer then.
     }
+  }
+
+  #isOurs(): boolean {
+    const { uid, mode } = statSync(this.#dir);
+    return uid === getuid?.() && (mode & 0o022) === 0;
   }
 }
