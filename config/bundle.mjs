@@ -54,7 +54,7 @@ const program = await build({
   // A script has neither of these.
   define: { 'import.meta.url': 'importMetaUrl' },
   supported: { 'dynamic-import': false },
-  banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
+  banner: { js: "'use strict';const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
 });
 const source = program.outputFiles.find(({ path }) => path.endsWith('.cjs'));
 const digest = createHash('sha256').update(source.contents).digest('hex').slice(0, 16);

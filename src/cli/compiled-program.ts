@@ -26,7 +26,7 @@ export interface CompiledProgram {
  * switches it off there, does so here.
  */
 export function compiledProgram(args: readonly string[]): CompiledProgram {
-  const kept = env['NODE_DISABLE_COMPILE_CACHE'] === '1' ? null : new KeptCode(lookEarly(args, env).verb);
+  const kept = env['NODE_DISABLE_COMPILE_CACHE'] === '1' ? null : keptCode(lookEarly(args, env).verb);
   const cachedData = kept?.read() ?? undefined;
   // The bundle is plain ASCII; a wrapper on its first line leaves the lines of stack traces right.
   const source = `(function(exports,require,module,__filename){${readFileSync(BUNDLE, 'latin1')}\n})`;
@@ -35,7 +35,16 @@ export function compiledProgram(args: readonly string[]): CompiledProgram {
   const run = script.runInThisContext() as (...parts: unknown[]) => void;
   run(module.exports, createRequire(BUNDLE), module, BUNDLE);
   const isKnown = cachedData !== undefined && script.cachedDataRejected !== true;
-  return { exports: module.exports, keep: () => (isKnown ? undefined : kept?.write(script.createCachedData())) };
+  return { exports: module.exports, keep: () => (isKnown ? undefined : kept?.write(script)) };
+}
+
+/** Null for who has no home directory. */
+function keptCode(verb: string | null): KeptCode | null {
+  try {
+    return new KeptCode(verb);
+  } catch {
+    return null;
+  }
 }
 
 /** The file for a verb: of this bundle, and this Node, which takes no code of another one. */
@@ -61,8 +70,9 @@ class KeptCode {
     }
   }
 
-  write(code: Buffer): void {
+  write(script: Script): void {
     try {
+      const code = script.createCachedData();
       mkdirSync(dirname(this.#dir), { recursive: true });
       mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
       // In a directory of somebody else's a name may lead anywhere.

@@ -4,7 +4,7 @@ import type { Digest } from '../identity/digest.ts';
 /** Takes bytes that are valid until it returns, or until what it answers resolves. */
 export type Take = (chunk: Buffer) => Promise<void> | void;
 
-/** Hands over the bytes from `start` to before `end` as they come, unchecked and in one attempt. */
+/** Hands over the bytes from `start` to before `end` as they come, unchecked. */
 export type Pour = (start: number, end: number, take: Take, signal?: AbortSignal) => Promise<void>;
 
 /** Bytes that a source has to fetch or to rebuild before a thread can read them from a file. */
@@ -19,7 +19,7 @@ export interface PendingBlob {
   readonly problem?: EngineError;
   /** Asks how many bytes there are, without fetching them; null when they are missing. */
   probe?(signal?: AbortSignal): Promise<number | null>;
-  /** For who passes the bytes on at once, checks them, and asks again from where it got to. */
+  /** For who passes the bytes on at once, and checks them. */
   pour?: Pour;
   /**
    * Writes the bytes into the new file `to` and checks what was promised of them; when that fails, no file stays.

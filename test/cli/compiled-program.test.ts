@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CliLab } from '../support/cli-lab.ts';
 
@@ -77,4 +79,20 @@ it('works where nothing can be kept', async () => {
   writeFileSync(lab.cache, 'a file');
   await images();
   expect(readFileSync(lab.cache, 'utf8')).toBe('a file');
+});
+
+const asRoot = process.getuid?.() === 0;
+if (!asRoot) console.log('skipped: a user without a home directory, who only root can be');
+
+it.skipIf(!asRoot)('works for a user without a home directory', () => {
+  // Where such a user can read it.
+  const copy = lab.path('package');
+  const files = ['package.json', 'dist/src/cli/main.js', 'dist/src/cli/program.cjs'];
+  for (const file of files) cpSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), join(copy, file));
+  chmodSync(lab.dir, 0o755);
+  // Nobody has this id; HOME and XDG_CACHE_HOME are not set.
+  const options = { uid: 54321, gid: 54321, env: { PATH: process.env['PATH'] ?? '' }, encoding: 'utf8' } as const;
+  const said = spawnSync(process.execPath, [join(copy, files[1]!), '--version'], options);
+  expect([said.status, said.stderr]).toEqual([0, '']);
+  expect(said.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

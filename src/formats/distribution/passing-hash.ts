@@ -8,13 +8,17 @@ export class PassingHash {
   /** What has been hashed, or is. */
   #at = 0;
   #last = Promise.resolve();
+  /** Bytes were left out: only the registry can tell then. */
+  #hasGap = false;
 
   constructor(sha256: ResumableSha256, blob: { digest: Digest; size: number }) {
     [this.#running, this.#blob] = [sha256.start(), blob];
   }
 
-  /** Bytes that lie at `start`; every byte before them has been taken. Throws DIGEST_MISMATCH at the last one. */
+  /** Bytes that lie at `start`, of which some may have been taken before. Throws DIGEST_MISMATCH at the last one. */
   take(piece: Buffer, start: number): Promise<void> {
+    this.#hasGap ||= start > this.#at;
+    if (this.#hasGap) return this.#last;
     const fresh = piece.subarray(Math.max(0, this.#at - start));
     // A send that was broken off may still be at it.
     if (fresh.length > 0) this.#last = this.#hash(fresh, this.#last);
@@ -33,6 +37,9 @@ export class PassingHash {
 }
 
 /** Null where it takes a task: for other digests, and where hashes cannot be left and gone on with. */
-export function proofFor(blob: { digest: Digest; size: number }, sha256: ResumableSha256 | null): PassingHash | null {
-  return sha256 !== null && digestAlgorithm(blob.digest) === 'sha256' ? new PassingHash(sha256, blob) : null;
+export function proofFor(
+  blob: { digest: Digest; size: number },
+  sha256: ResumableSha256 | null,
+): (() => PassingHash) | null {
+  return sha256 !== null && digestAlgorithm(blob.digest) === 'sha256' ? () => new PassingHash(sha256, blob) : null;
 }

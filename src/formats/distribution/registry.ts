@@ -37,7 +37,9 @@ export interface Repository {
   blobSize(digest: Digest, signal?: AbortSignal): Promise<number | null>;
   /** Writes a blob into the new file `to`, going on where a broken connection ended; size and digest are checked. */
   download(blob: { digest: Digest; size: number }, to: string, options?: TransferOptions): Promise<void>;
-  /** Hands over bytes of a blob that nobody has checked; a mirror that fails is gone on from. */
+  /** Others are asked before the registry itself, and may have to be given up for a blob. */
+  readonly hasMirrors: boolean;
+  /** Hands over bytes of a blob that nobody has checked, from the registry itself; what breaks is gone on with. */
   pour(blob: { digest: Digest; size: number }, ...range: Parameters<Pour>): Promise<void>;
   /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
   upload(blob: Upload, options?: UploadOptions): Promise<void>;

@@ -45,7 +45,8 @@ function pendingBlob(repository: Repository, { digest, size }: Pick<Descriptor, 
     size,
     origin: originOf(repository),
     probe: (signal) => repository.blobSize(digest, signal),
-    pour: (...range) => repository.pour({ digest, size }, ...range),
+    // What a mirror has begun nobody else could begin again, when it turns out to be wrong.
+    ...(repository.hasMirrors ? {} : { pour: (...range) => repository.pour({ digest, size }, ...range) }),
     obtain: async (path, { signal, onProgress }) => {
       await repository.download({ digest, size }, path, { signal, onProgress });
       return { path, size, digest };

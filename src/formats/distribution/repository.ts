@@ -24,9 +24,13 @@ import type {
   Upload,
   UploadOptions,
 } from './registry.ts';
+import { retrying } from './retrying.ts';
 import { scopeOf } from './scopes.ts';
 import { mount, Upload as Sending } from './upload.ts';
 import type { Wire } from './wire.ts';
+
+/** Handing over less does not count as progress, so that a server cannot be retried for ever. */
+const WORTH_BYTES = 1024 * 1024;
 
 /** After all attempts: asking such a mirror for every blob would take longer than not having it. */
 const DEAD: ReadonlySet<ErrorCode> = new Set(['REGISTRY_UNREACHABLE', 'REGISTRY_UNAVAILABLE', 'REGISTRY_UNTRUSTED']);
@@ -88,14 +92,23 @@ export class RemoteRepository implements Repository {
     await this.#pull(true, (endpoint) => download(wire, by, { endpoint, ...blob, to }, own));
   }
 
+  get hasMirrors(): boolean {
+    return this.#endpoints.length > 1;
+  }
+
   async pour(blob: { digest: Digest; size: number }, ...[start, end, take, signal]: Parameters<Pour>): Promise<void> {
+    const { wire } = this.#shared;
+    const from = { endpoint: this.#own, ...blob };
+    const stop = this.#either(signal);
     let at = start;
     const counted: Take = (chunk) => {
       at += chunk.length;
       return take(chunk);
     };
-    const stop = this.#either(signal);
-    await this.#pull(true, (endpoint) => pourBlob(this.#shared.wire, { endpoint, ...blob }, [at, end], counted, stop));
+    const attempt = async (): Promise<void> => {
+      if (at < end || at === start) await pourBlob(wire, from, [at, end], counted, stop);
+    };
+    await retrying(attempt, wire.policy, stop, () => Math.floor((at - start) / WORTH_BYTES));
   }
 
   async upload(blob: Upload, { verify = false, ...options }: UploadOptions = {}): Promise<void> {

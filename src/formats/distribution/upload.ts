@@ -31,7 +31,8 @@ export class Upload {
   readonly #endpoint: Endpoint;
   readonly #blob: Blob;
   readonly #options: TransferOptions;
-  readonly #proof: PassingHash | null;
+  readonly #newProof: (() => PassingHash) | null;
+  #proof: PassingHash | null;
   #location: URL | null = null;
   /** What the registry has got, as far as is known. */
   #at = 0;
@@ -45,9 +46,15 @@ export class Upload {
   #broken = 0;
 
   /** With a `proof`, bytes that are not those of the digest end it before the last of them is sent. */
-  constructor(wire: Wire, endpoint: Endpoint, blob: Blob, options: TransferOptions & { proof: PassingHash | null }) {
+  constructor(
+    wire: Wire,
+    endpoint: Endpoint,
+    blob: Blob,
+    options: TransferOptions & { proof: (() => PassingHash) | null },
+  ) {
     [this.#wire, this.#endpoint, this.#blob, this.#options] = [wire, endpoint, blob, options];
-    this.#proof = options.proof;
+    this.#newProof = options.proof;
+    this.#proof = options.proof?.() ?? null;
   }
 
   async run(): Promise<void> {
@@ -69,6 +76,8 @@ export class Upload {
 
   async #begin(): Promise<void> {
     [this.#at, this.#unsure, this.#resumed] = [0, false, false];
+    // A file stays the same; what comes from elsewhere may be right this time.
+    if (!('path' in this.#blob)) this.#proof = this.#newProof?.() ?? null;
     const call = this.#call('POST', `${pathOf(this.#endpoint.name, 'blobs', 'uploads')}/`, [202]);
     await this.#wire.once(call, async (answer) => {
       const least = Number(answer.header('oci-chunk-min-length') ?? 0);

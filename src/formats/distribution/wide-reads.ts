@@ -5,6 +5,12 @@ import { buildConnector } from 'undici';
 const READ_BYTES = 256 * 1024;
 
 /**
+ * undici keeps views of the head of an answer until it is complete, over several reads if need be; it allows 16 KiB for it.
+ * A read up to this size may be all head, and is copied; a larger one has come to the body.
+ */
+const MAY_BE_HEAD_BYTES = 64 * 1024;
+
+/**
  * A connector for undici whose plain connections read into one buffer each, in place of a new one of 64 KiB for every read:
  * the half of what a download costs. What undici gets to see is valid until it asks for more. Connections with TLS are
  * undici's own: Node goes on handing over what it has decrypted when it was told to stop.
@@ -50,7 +56,8 @@ class Reads {
   }
 
   #goOnAfter(bytes: number): boolean {
-    this.#filled = this.#buffer.subarray(0, bytes);
+    const read = this.#buffer.subarray(0, bytes);
+    this.#filled = bytes > MAY_BE_HEAD_BYTES ? read : Buffer.from(read);
     this.#socket?.emit('readable');
     this.#stopped = this.#filled !== null || this.#held;
     return !this.#stopped;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Connections } from '../../../src/formats/distribution/connections.ts';
@@ -78,6 +78,27 @@ describe('an exchange', () => {
     }
     // undici keeps a connection to itself for a moment, so that the next request may need another.
     expect(sockets).toBeLessThanOrEqual(2);
+  });
+
+  it('reads a head that comes in pieces', async () => {
+    const names = Array.from({ length: 40 }, (_, at) => `x-name-${at}`);
+    const head = `HTTP/1.1 200 OK\r\n${names.map((name) => `${name}: value of ${name}\r\n`).join('')}content-length: 2\r\n\r\nok`;
+    const pieces = createTcpServer((socket) => {
+      socket.setNoDelay(true).on('error', () => {});
+      void (async () => {
+        for (let at = 0; at < head.length; at += 97) {
+          socket.write(head.slice(at, at + 97));
+          await pause(2);
+        }
+      })();
+    });
+    pieces.listen(0, '127.0.0.1');
+    await once(pieces, 'listening');
+    const { port } = pieces.address() as AddressInfo;
+    const answer = await ask(`http://127.0.0.1:${port}/`);
+    expect(names.map((name) => answer.header(name))).toEqual(names.map((name) => `value of ${name}`));
+    expect((await bodyOf(answer, 10, 'it')).toString()).toBe('ok');
+    pieces.close();
   });
 
   it('hands over several bodies at once, each its own', async () => {

@@ -50,12 +50,16 @@ describe.each(ways)('a blob from registry to registry, %s', (_way, sha256) => {
     ['breaks at once', { is: 'cut', after: 0 }],
     ['breaks early', { is: 'cut', after: 1000 }],
     ['breaks in the middle', { is: 'cut', after: 1_500_000 }],
+    ['answers another range', { is: 'otherRange', start: 7 }],
     ['has too much to do', { is: 'status', status: 503 }],
     ['counts requests', { is: 'status', status: 429, headers: { 'Retry-After': '1' } }],
   ])('goes on when its source %s', async (_what, fault) => {
+    if (fault.is === 'otherRange') from.registry.fail({ method: 'GET', path: /blobs/ }, { is: 'cut', after: 9 });
     from.registry.fail({ method: 'GET', path: /blobs/ }, fault);
     await bring();
     expect(arrived()).toBe(true);
+    // The destination is not to blame, and notices nothing.
+    expect(to.registry.seen.map(({ method }) => method)).toEqual(['POST', 'PUT']);
   });
 
   it.each<[string, RequestMatch, Fault]>([
