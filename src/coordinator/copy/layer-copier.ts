@@ -5,11 +5,10 @@ import { profileFor } from '../../compression/codecs.ts';
 import { profileText } from '../../compression/profile-text.ts';
 import { engineError } from '../../errors/kinds.ts';
 import { readDocument } from '../../formats/read-document.ts';
-import { compressionOf } from '../../graph/layer-input.ts';
 import { type Digest, digestMismatch } from '../../identity/digest.ts';
 import type { ImageSink, SinkLayer } from '../../image/image-sink.ts';
 import type { SourceLayer } from '../../image/image-source.ts';
-import { compressionOfType, ociLayerType } from '../../image/media-types.ts';
+import { ociLayerType } from '../../image/media-types.ts';
 import { isPending, type PendingBlob } from '../../image/pending-blob.ts';
 import { throwIfAborted } from '../../streams/abort.ts';
 import type { BlobRef } from '../../streams/blob-ref.ts';
@@ -65,28 +64,21 @@ export class LayerCopier {
 
   /** The profile that a layer will be packed by; null when it goes as it is. */
   async profileOf(given: SourceLayer): Promise<CompressionProfile | null> {
-    const layer = await plainLayer(this.#tools, given);
-    const { profile, repack, sink } = this.#plan;
-    const compression = await compressionOfLayer(layer);
-    if (profile !== 'keep') return profile.compression === compression && !repack ? null : profile;
-    // What a manifest names goes as that says; a layer of an archive has no such promise to keep.
-    const mayPack = compression === 'none' && layer.mediaType === null;
-    return mayPack && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
+    const { layer, compression } = await plainLayer(this.#tools, given);
+    return this.#profileFor(layer, compression);
   }
 
   async copy(given: SourceLayer, watch: LayerWatch = this.#watchFor(given)): Promise<CopiedLayer> {
-    const layer = await plainLayer(this.#tools, given);
-    const profile = await this.profileOf(layer);
-    const compression = await compressionOfLayer(layer);
+    const { layer, compression } = await plainLayer(this.#tools, given);
+    const profile = this.#profileFor(layer, compression);
     if (profile === null) return this.#keep(layer, compression, watch);
     return this.#pack(layer, compression, profile, watch);
   }
 
   /** What `copy` would do, without doing it. */
   async foresee(given: SourceLayer): Promise<ForeseenLayer> {
-    const layer = await plainLayer(this.#tools, given);
-    const profile = await this.profileOf(layer);
-    const compression = await compressionOfLayer(layer);
+    const { layer, compression } = await plainLayer(this.#tools, given);
+    const profile = this.#profileFor(layer, compression);
     const known = profile === null ? promisedOf(layer, compression) : await this.#known(layer, compression, profile);
     if (known === null) return { size: null, there: false };
     return { size: known.size, there: await this.#plan.sink.hasBlob(known.digest, known.size) };
@@ -109,6 +101,14 @@ export class LayerCopier {
     } finally {
       await rm(path, { force: true });
     }
+  }
+
+  #profileFor({ mediaType }: SourceLayer, compression: Compression): CompressionProfile | null {
+    const { profile, repack, sink } = this.#plan;
+    if (profile !== 'keep') return profile.compression === compression && !repack ? null : profile;
+    // What a manifest names goes as that says; a layer of an archive has no such promise to keep.
+    const mayPack = compression === 'none' && mediaType === null;
+    return mayPack && sink.plainLayers === 'gzip' ? profileFor({ compression: 'gzip' }) : null;
   }
 
   async #keep(layer: SourceLayer, compression: Compression, watch: LayerWatch): Promise<CopiedLayer> {
@@ -313,13 +313,6 @@ async function timed<Value>(watch: LayerWatch, stage: 'read' | 'write' | 'wait',
   } finally {
     watch.spent(stage, performance.now() - started);
   }
-}
-
-/** How a layer is packed, as its manifest or its first bytes say. What has to be rebuilt is a plain tar. */
-async function compressionOfLayer({ blob, mediaType }: SourceLayer): Promise<Compression> {
-  const said = mediaType === null ? null : compressionOfType(mediaType);
-  if (said !== null) return said;
-  return isPending(blob) ? 'none' : compressionOf(blob);
 }
 
 /** What blob a layer is, when that is known before it is read. */
