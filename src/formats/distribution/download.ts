@@ -10,11 +10,11 @@ import type { Answer } from './exchange.ts';
 import { MayPass } from './may-pass.ts';
 import { Pieces } from './pieces.ts';
 import type { TransferOptions } from './registry.ts';
-import { retrying } from './retrying.ts';
+import { progressOf, retrying } from './retrying.ts';
 import type { Call, Wire } from './wire.ts';
 
-/** Achieving less does not count as progress, so that a server cannot be retried for ever. */
-const WORTH_BYTES = 1024 * 1024;
+/** Below, a task would take longer to start than to hash. */
+const SMALL_BYTES = 1024 * 1024;
 
 export interface Download extends RemoteBlob {
   to: string;
@@ -67,7 +67,7 @@ async function checkFile(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   // A config is hashed here: whoever waits for it would wait for a thread to start.
-  if (size <= WORTH_BYTES) verifyBlob(await readFile(to), { digest, size }, 'the blob');
+  if (size <= SMALL_BYTES) verifyBlob(await readFile(to), { digest, size }, 'the blob');
   else await pool.run('blob.digest', { blob: { path: to, digest, size } }, { signal });
 }
 
@@ -98,7 +98,7 @@ class Transfer {
   }
 
   async fill(signal: AbortSignal | undefined): Promise<void> {
-    const progress = (): number => Math.floor(this.#most / WORTH_BYTES);
+    const progress = (): number => progressOf(this.#most);
     await retrying(() => this.#attempt(signal), this.#wire.policy, signal, progress);
   }
 

@@ -42,7 +42,7 @@ export interface Repository {
   /** Hands over bytes of a blob that nobody has checked, from the registry itself; what breaks is gone on with. */
   pour(blob: { digest: Digest; size: number }, ...range: Parameters<Pour>): Promise<void>;
   /** Sends a blob, in one piece or in chunks that are gone on with after a failure; the registry checks the digest. */
-  upload(blob: Upload, options?: UploadOptions): Promise<void>;
+  upload(blob: BlobToSend, options?: UploadOptions): Promise<void>;
   /** Takes a blob over from another repository of this registry; false when the registry does not want to. */
   mount(digest: Digest, from: string, signal?: AbortSignal): Promise<boolean>;
   tags(signal?: AbortSignal): AsyncIterable<string>;
@@ -74,7 +74,7 @@ export interface TransferOptions {
 }
 
 /** A blob in a file, or one that comes from elsewhere while it is sent. */
-export type Upload = { digest: Digest; size: number } & (BlobRef | { pour: Pour });
+export type BlobToSend = { digest: Digest; size: number } & (BlobRef | { pour: Pour });
 
 export interface UploadOptions extends TransferOptions {
   /** Hash the bytes here too, for an error that says where they are wrong: DIGEST_MISMATCH. */

@@ -13,7 +13,7 @@ import type { FormatContext } from '../context.ts';
 import { manifestOf } from '../new-manifest.ts';
 import { BlobHomes } from './blob-homes.ts';
 import { listInFallback } from './fallback-index.ts';
-import type { Repository, Upload, UploadOptions } from './registry.ts';
+import type { BlobToSend, Repository, UploadOptions } from './registry.ts';
 
 /** Brings images to one repository: blobs and manifests at once, tags when everything is there. */
 export class RepositoryPusher {
@@ -119,7 +119,7 @@ export class RepositoryPusher {
     await allDone(waiting.map((tag) => this.#give(tag, this.#tags.get(tag)!)));
   }
 
-  async #send(blob: Upload, options: UploadOptions): Promise<void> {
+  async #send(blob: BlobToSend, options: UploadOptions): Promise<void> {
     const { digest } = blob;
     const { signal } = this.#context;
     const sending = this.#blobs.get(digest) ?? this.repository.upload(blob, { ...options, signal });

@@ -16,21 +16,18 @@ import { pourBlob } from './pour-blob.ts';
 import { referrersOf } from './referrers.ts';
 import { proofFor } from './passing-hash.ts';
 import type {
+  BlobToSend,
   FetchedManifest,
   ManifestHead,
   PutManifest,
   Repository,
   TransferOptions,
-  Upload,
   UploadOptions,
 } from './registry.ts';
-import { retrying } from './retrying.ts';
+import { progressOf, retrying } from './retrying.ts';
 import { scopeOf } from './scopes.ts';
-import { mount, Upload as Sending } from './upload.ts';
+import { mount, Upload } from './upload.ts';
 import type { Wire } from './wire.ts';
-
-/** Handing over less does not count as progress, so that a server cannot be retried for ever. */
-const WORTH_BYTES = 1024 * 1024;
 
 /** After all attempts: asking such a mirror for every blob would take longer than not having it. */
 const DEAD: ReadonlySet<ErrorCode> = new Set(['REGISTRY_UNREACHABLE', 'REGISTRY_UNAVAILABLE', 'REGISTRY_UNTRUSTED']);
@@ -108,14 +105,14 @@ export class RemoteRepository implements Repository {
     const attempt = async (): Promise<void> => {
       if (at < end || at === start) await pourBlob(wire, from, [at, end], counted, stop);
     };
-    await retrying(attempt, wire.policy, stop, () => Math.floor((at - start) / WORTH_BYTES));
+    await retrying(attempt, wire.policy, stop, () => progressOf(at - start));
   }
 
-  async upload(blob: Upload, { verify = false, ...options }: UploadOptions = {}): Promise<void> {
+  async upload(blob: BlobToSend, { verify = false, ...options }: UploadOptions = {}): Promise<void> {
     const { wire, pool, sha256 } = this.#shared;
     const signal = this.#either(options.signal);
     const proof = verify ? proofFor(blob, sha256) : null;
-    const sending = new Sending(wire, this.#own, blob, { ...options, signal, proof }).run();
+    const sending = new Upload(wire, this.#own, blob, { ...options, signal, proof }).run();
     // What is in no file only the registry can check, where it cannot be hashed as it passes.
     if (!verify || proof !== null || !('path' in blob)) return sending;
     const [sent, hashed] = await Promise.allSettled([sending, pool.run('blob.digest', { blob }, { signal })]);

@@ -8,6 +8,9 @@ const LONGEST_BACKOFF_MS = 30_000;
 export const LONGEST_ASKED_WAIT_MS: number = 10 * 60_000;
 const WORTH_A_NOTICE_MS = 5_000;
 
+/** Moving less does not count as progress, so that a server cannot be retried for ever. */
+const WORTH_BYTES = 1024 * 1024;
+
 export interface RetryPolicy {
   /** Attempts after the first one. */
   times: number;
@@ -40,6 +43,11 @@ export async function retrying<Value>(
       await clock.sleep(wait, signal);
     }
   }
+}
+
+/** What moving so many bytes has achieved, for `retrying`. */
+export function progressOf(bytes: number): number {
+  return Math.floor(bytes / WORTH_BYTES);
 }
 
 /** Half of the wait is fixed, half is chance, so that those who failed together do not come back together. */

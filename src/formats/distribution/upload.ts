@@ -7,8 +7,8 @@ import { resolveLocation } from './locations.ts';
 import { MayPass } from './may-pass.ts';
 import type { PassingHash } from './passing-hash.ts';
 import { pouredRange } from './pour-blob.ts';
-import type { TransferOptions, Upload as Blob } from './registry.ts';
-import { retrying } from './retrying.ts';
+import type { TransferOptions, BlobToSend } from './registry.ts';
+import { progressOf, retrying } from './retrying.ts';
 import { pathOf, scopeOf } from './scopes.ts';
 import type { Call, Wire } from './wire.ts';
 
@@ -18,7 +18,6 @@ const FIRST_CHUNK = 64 * 1024 * 1024;
 const LEAST_CHUNK = 64 * 1024;
 /** Connections break for other reasons too, which smaller chunks than this would not mend. */
 const BROKEN_CHUNK = 4 * 1024 * 1024;
-const WORTH_BYTES = 1024 * 1024;
 /** What tells a connection that breaks from one that is broken off because the body is too large. */
 const BROKEN_TOO_OFTEN = 2;
 
@@ -29,7 +28,7 @@ const BROKEN_TOO_OFTEN = 2;
 export class Upload {
   readonly #wire: Wire;
   readonly #endpoint: Endpoint;
-  readonly #blob: Blob;
+  readonly #blob: BlobToSend;
   readonly #options: TransferOptions;
   readonly #newProof: (() => PassingHash) | null;
   #proof: PassingHash | null;
@@ -49,7 +48,7 @@ export class Upload {
   constructor(
     wire: Wire,
     endpoint: Endpoint,
-    blob: Blob,
+    blob: BlobToSend,
     options: TransferOptions & { proof: (() => PassingHash) | null },
   ) {
     [this.#wire, this.#endpoint, this.#blob, this.#options] = [wire, endpoint, blob, options];
@@ -58,7 +57,7 @@ export class Upload {
   }
 
   async run(): Promise<void> {
-    const progress = (): number => Math.floor(this.#most / WORTH_BYTES);
+    const progress = (): number => progressOf(this.#most);
     await retrying(() => this.#attempt(), this.#wire.policy, this.#options.signal, progress);
   }
 
