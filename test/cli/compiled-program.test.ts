@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runInThisContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CliLab } from '../support/cli-lab.ts';
 
@@ -79,6 +80,12 @@ it('works where nothing can be kept', async () => {
   writeFileSync(lab.cache, 'a file');
   await images();
   expect(readFileSync(lab.cache, 'utf8')).toBe('a file');
+});
+
+it('is as strict as the modules that it is made of', () => {
+  const bundle = readFileSync(new URL('../../dist/src/cli/program.cjs', import.meta.url), 'latin1');
+  const run = runInThisContext(`(function(){${bundle.slice(0, bundle.indexOf(';') + 1)}return this})`) as () => unknown;
+  expect(run()).toBeUndefined();
 });
 
 const asRoot = process.getuid?.() === 0;

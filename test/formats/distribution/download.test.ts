@@ -1,20 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Digest } from '../../../src/identity/digest.ts';
-import { openSystem } from '../../../src/system/select.ts';
 import { codeOf } from '../../support/code-of.ts';
-import { openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
+import { openRegistryLab, passingSha256, type RegistryLab } from '../../support/registry-lab.ts';
 import { seeded } from '../../support/random.ts';
 import type { Fault } from '../../support/scripted-registry.ts';
 
 const BYTES = seeded(1).bytes(3_000_000);
 const SIZE = BYTES.length;
 
-const direct = openSystem().sha256;
-if (direct === null) console.log('skipped: hashing beside writing, for want of direct calls');
-
-const ways: [string, typeof direct][] = [['hashed afterwards', null]];
-if (direct !== null) ways.push(['hashed as it comes', direct]);
+const ways: [string, typeof passingSha256][] = [['hashed afterwards', null]];
+if (passingSha256 !== null) ways.push(['hashed as it comes', passingSha256]);
 
 describe.each(ways)('a download, %s', (_way, sha256) => {
   let lab: RegistryLab;

@@ -2,7 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { signedPayload } from '../../../src/formats/distribution/payload-digest.ts';
 import { type Digest, sha256Digest } from '../../../src/identity/digest.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../../src/image/media-types.ts';
+import { repositoryContent } from '../../../src/formats/distribution/repository-content.ts';
+import type { Repository } from '../../../src/formats/distribution/registry.ts';
 import { codeOf } from '../../support/code-of.ts';
+import { openFormatLab } from '../../support/format-context.ts';
 import { accessTo, openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
 import { type Fault, type ScriptedOptions, ScriptedRegistry } from '../../support/scripted-registry.ts';
 
@@ -207,6 +210,34 @@ describe('mirrors', () => {
     expect(both.notices).toHaveLength(1);
     expect(await both.repository.blobSize(digest)).toBe(RAW.length);
     expect(mirror.requests('HEAD')).toEqual([]);
+  });
+
+  it('are fetched from by way of a file: what one has begun to pass on another cannot go on with', async () => {
+    await open();
+    const registry = {
+      host: lab.registry.host,
+      origin: lab.registry.origin,
+      name: 'team/app',
+      insecure: false,
+      tls: {},
+    };
+    const endpoints = [true, false].map((mirror) => ({ ...registry, mirror }));
+    const access = { ...accessTo(registry, null), endpoints: async () => endpoints };
+    await using both = await openRegistryLab({ client: { access } });
+    const formats = openFormatLab();
+    const blobIn = (repository: Repository): Promise<unknown> =>
+      repositoryContent(repository, () => Promise.reject(new Error('no spool')), formats.context).blob({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar',
+        digest: DIGEST,
+        size: RAW.length,
+        annotations: new Map(),
+        platform: null,
+        artifactType: null,
+        data: null,
+      });
+    expect(await blobIn(both.repository)).not.toHaveProperty('pour');
+    expect(await blobIn(lab.repository)).toHaveProperty('pour');
+    await formats.close();
   });
 
   it.each([

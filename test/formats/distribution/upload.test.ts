@@ -1,24 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sha256Digest } from '../../../src/identity/digest.ts';
-import { openSystem } from '../../../src/system/select.ts';
 import { codeOf } from '../../support/code-of.ts';
 import { seeded } from '../../support/random.ts';
-import { openRegistryLab, type RegistryLab } from '../../support/registry-lab.ts';
+import { openRegistryLab, passingSha256, type RegistryLab } from '../../support/registry-lab.ts';
 import type { Fault, ScriptedOptions } from '../../support/scripted-registry.ts';
 
 const BYTES = seeded(1).bytes(1_000_000);
 const digest = sha256Digest(BYTES);
 
-const direct = openSystem().sha256;
-if (direct === null) console.log('skipped: hashing beside sending, for want of direct calls');
-
 /** Each with how it is proven, and what wrong bytes end in. */
-const ways: [string, { verify: boolean; sha256: typeof direct; wrong: string }][] = [
-  ['that nobody proves', { verify: false, sha256: direct, wrong: 'REGISTRY_REFUSED' }],
+const ways: [string, { verify: boolean; sha256: typeof passingSha256; wrong: string }][] = [
+  ['that nobody proves', { verify: false, sha256: passingSha256, wrong: 'REGISTRY_REFUSED' }],
   ['proven by a task', { verify: true, sha256: null, wrong: 'DIGEST_MISMATCH' }],
 ];
-if (direct !== null) ways.push(['proven as it goes', { verify: true, sha256: direct, wrong: 'DIGEST_MISMATCH' }]);
+if (passingSha256 !== null)
+  ways.push(['proven as it goes', { verify: true, sha256: passingSha256, wrong: 'DIGEST_MISMATCH' }]);
 
 describe.each(ways)('an upload %s', (_way, { verify, sha256, wrong }) => {
   let lab: RegistryLab;
